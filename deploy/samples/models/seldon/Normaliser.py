@@ -1,0 +1,27 @@
+"""Tidies a text before a model sees it: no links, no runs of blanks, no shouting, plain quotes.
+
+    seldon-core-microservice Normaliser --service-type TRANSFORMER
+"""
+
+import re
+import unicodedata
+
+import numpy as np
+
+LINK = re.compile(r"https?://\S+")
+BLANKS = re.compile(r"\s+")
+QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+
+
+def tidy(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text).translate(QUOTES)
+    text = BLANKS.sub(" ", LINK.sub("", text)).strip()
+    return text.capitalize() if text.isupper() else text
+
+
+class Normaliser:
+    def transform_input(self, X, names, meta=None):
+        return np.array([[tidy(str(cell)) for cell in row] for row in X])
+
+    def tags(self):
+        return {"normalised": True}
