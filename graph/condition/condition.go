@@ -1,0 +1,4 @@
+package condition
+
+// Condition is a compiled condition, immutable and safe for concurrent use.
+type Condition struct{}

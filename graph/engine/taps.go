@@ -1,0 +1,4 @@
+package engine
+
+// Taps runs shadows.
+type Taps struct{}
