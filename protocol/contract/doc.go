@@ -5,5 +5,11 @@
 // [n]. The first axis is the batch only where the shape says "rows"; it is never guessed. The receiver's declared datatype
 // decides what untyped JSON numbers become; where nothing is declared they are FP64.
 //
-// The package imports protocol/tensor and protocol/message.
+// A tensor without a name, as Seldon's and bare values are, is the one field that is due. Outputs of a reply that is JSON
+// are found by path.
+//
+// [Contract] is the main type: Request goes to the server, Reply comes back, [Check] judges a contract alone.
+//
+// The package imports protocol/tensor, protocol/message and, for fields that stand in JSON, protocol/jsontensor and
+// protocol/jsontext.
 package contract
