@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"sync"
@@ -109,9 +111,12 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	discovery.RegisterAggregatedDiscoveryServiceServer(r, &ads{server: s})
 }
 
-// Serve lets nodes in through lis, until Stop. It closes lis.
+// Serve lets nodes in through lis, until Stop, after which it returns nil. It closes lis.
 func (s *Server) Serve(lis net.Listener) error {
-	return s.grpc.Serve(lis)
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve xds on %s: %w", lis.Addr(), err)
+	}
+	return nil
 }
 
 // Stop ends all streams and connections, and waits until the observer is no longer called.
