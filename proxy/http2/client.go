@@ -192,7 +192,8 @@ func (cc *ClientConn) blockLocked(id uint32, end bool) error {
 		return &streamBreach{id, http2.ErrCodeProtocol, bad}
 	}
 	x.tick = cc.tick
-	blk.moveResponse(u.pushLocked())
+	h := u.pushLocked()
+	blk.moveResponse(h)
 	cc.reader.notify(x)
 	if informational {
 		return nil
@@ -200,13 +201,13 @@ func (cc *ClientConn) blockLocked(id uint32, end bool) error {
 	u.final = true
 	x.expect = blk.length
 	if u.isHead || blk.status == 204 || blk.status == 304 {
-		x.expect = 0
+		x.expect = 0 // the length is that of another response
 	}
 	if !end {
 		return nil
 	}
-	if u.isHead || blk.status == 204 || blk.status == 304 {
-		x.expect = -1
+	if blk.length < 0 && !u.isHead {
+		h.ContentLength = 0
 	}
 	if bad := x.endRemoteLocked(); bad != "" {
 		return &streamBreach{id, http2.ErrCodeProtocol, bad}

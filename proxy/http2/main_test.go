@@ -175,6 +175,14 @@ func down(d stream.Downstream, u stream.Upstream) {
 			}
 			continue
 		}
+		var b *body.Body
+		if h.ContentLength == 0 || string(d.Head().Method) == "HEAD" { // it may be all there is
+			if b, err = u.Recv(); err == io.EOF && u.RecvTrailers() == nil {
+				_ = d.SendHead(h, true)
+				return
+			}
+		}
+		b.Release()
 		if d.SendHead(h, false) != nil {
 			return
 		}

@@ -94,7 +94,9 @@ func (u *upstream) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// RecvHead implements stream.Upstream.
+// RecvHead implements stream.Upstream. Where the head is all of the response, Recv answers io.EOF at once and ContentLength
+// is 0 (or, for HEAD, what the server declared). A gRPC server may answer so, with grpc-status in the head: such a head has
+// to be sent on with its end.
 func (u *upstream) RecvHead() (*stream.ResponseHead, error) {
 	c := &u.cc.conn
 	c.mu.Lock()
