@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +24,9 @@ const (
 // The file descriptors that the guard is started with: the control pipe is its standard input, its standard output and
 // error are the server's, and on guardReport it says the server's pid or why there is none.
 const guardReport = 3
+
+// lastGrace is what the processes that a server leaves behind have, from its end, to end as well.
+const lastGrace = time.Second
 
 // exitNotStarted is the guard's exit code where there was no server to wait for.
 const exitNotStarted = 125
@@ -54,8 +59,9 @@ func guard(path string, argv []string) int {
 	fmt.Fprintf(report, "pid %d\n", pid)
 	report.Close()
 
-	go control(pid)
-	return reap(pid)
+	w := &ward{pid: pid}
+	go w.obey()
+	return w.reap()
 }
 
 // spawn starts the server in a process group of its own. Orphans of the server become the guard's children, so that
@@ -81,24 +87,48 @@ func spawn(path string, argv []string) (int, error) {
 	return pid, nil
 }
 
-// control passes on what the supervisor asks for. When the supervisor is gone the pipe ends, and so does the server.
-func control(pid int) {
+// ward is the server as its guard sees it.
+type ward struct {
+	pid    int
+	asked  atomic.Bool // the supervisor has asked it to end
+	doomed atomic.Bool // whatever is left of it is killed on sight
+}
+
+// obey passes on what the supervisor asks for. When the supervisor is gone the pipe ends, and so does the server. SIGTERM
+// goes to the server's own process alone, as in a container: servers of many processes end theirs in their own order.
+func (w *ward) obey() {
 	var b [1]byte
 	for {
 		n, err := os.Stdin.Read(b[:])
 		switch {
 		case n == 1 && b[0] == controlTerm:
-			_ = syscall.Kill(-pid, syscall.SIGTERM)
+			w.asked.Store(true)
+			_ = syscall.Kill(w.pid, syscall.SIGTERM)
 		case n == 1 && b[0] == controlKill, err != nil:
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
+			w.kill()
 			return
 		}
 	}
 }
 
-// reap waits for the server, kills what it left behind, and returns its exit code.
-func reap(pid int) int {
-	code, ended := 0, false
+// kill ends all that is there, and what comes to light later.
+func (w *ward) kill() {
+	w.doomed.Store(true)
+	w.signal(syscall.SIGKILL)
+}
+
+// signal sends sig to the server's group and to the orphans that left it.
+func (w *ward) signal(sig syscall.Signal) {
+	_ = syscall.Kill(-w.pid, sig)
+	for _, child := range childrenOf(os.Getpid()) {
+		_ = syscall.Kill(child, sig)
+	}
+}
+
+// reap waits for the server and ends what it left behind, and returns its exit code. A server that was asked to end may
+// leave processes that are still at it: they get SIGTERM, and a moment.
+func (w *ward) reap() int {
+	code := 0
 	for {
 		var status syscall.WaitStatus
 		got, err := syscall.Wait4(-1, &status, 0, nil)
@@ -107,18 +137,19 @@ func reap(pid int) int {
 			continue
 		case err != nil: // ECHILD: nobody is left
 			return code
-		case got == pid:
-			ended = true
+		case got == w.pid:
 			if code = status.ExitStatus(); status.Signaled() {
 				code = 128 + int(status.Signal())
 			}
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
-		}
-		if ended {
-			// Each death may make more orphans; Wait4 comes back here for every one.
-			for _, child := range childrenOf(os.Getpid()) {
-				_ = syscall.Kill(child, syscall.SIGKILL)
+			if w.asked.Load() {
+				w.signal(syscall.SIGTERM)
+				time.AfterFunc(lastGrace, w.kill)
+			} else {
+				w.kill()
 			}
+		case w.doomed.Load():
+			// Each death may make more orphans; Wait4 comes back here for every one.
+			w.kill()
 		}
 	}
 }

@@ -95,8 +95,8 @@ func exitError(code int) error {
 	return fmt.Errorf("ended with exit code %d", code)
 }
 
-// terminate asks the server's group to end.
+// terminate asks the server to end.
 func (g *guarded) terminate() { _, _ = g.control.Write([]byte{controlTerm}) }
 
-// kill ends the server's group.
+// kill ends the server and all below it.
 func (g *guarded) kill() { _, _ = g.control.Write([]byte{controlKill}) }

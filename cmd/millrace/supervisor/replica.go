@@ -17,7 +17,8 @@ type replica struct {
 	leave  chan struct{} // closed when the replica is to leave; written by leaveLocked
 
 	state State
-	left  bool // it leaves on purpose: no address any more
+	told  State // the last state whose report was delivered
+	left  bool  // it leaves on purpose: no address any more
 	pid   int
 	ports map[string]int
 	err   error
@@ -29,7 +30,7 @@ func newReplica(s *server, index int) *replica {
 	if s.spec.replicas() > 1 {
 		label = fmt.Sprintf("%s-%d", s.name, index)
 	}
-	return &replica{server: s, index: index, label: label, leave: make(chan struct{}), state: Starting}
+	return &replica{server: s, index: index, label: label, leave: make(chan struct{}), state: Starting, told: Starting}
 }
 
 // leaveLocked asks the replica to leave; mu is held.
@@ -214,10 +215,14 @@ func (r *replica) become(state State, change Report) {
 	sup := r.server.sup
 	sup.mu.Lock()
 	r.state, r.err = state, change.Err
-	sup.notifyLocked()
 	sup.mu.Unlock()
 	change.Server, change.Replica, change.State = r.server.name, r.index, state
 	sup.tell(change)
+	// Who waits for readiness may rely on having been told the address before.
+	sup.mu.Lock()
+	r.told = state
+	sup.notifyLocked()
+	sup.mu.Unlock()
 }
 
 func (r *replica) failure() error {

@@ -183,11 +183,11 @@ func (s *server) missing() string {
 	}
 	for _, r := range s.replicas {
 		switch {
-		case r.state == Ready:
+		case r.state == Ready && r.told == Ready:
 		case r.err != nil:
 			return fmt.Sprintf("is %v: %v", r.state, r.err)
 		default:
-			return fmt.Sprintf("is %v", r.state)
+			return fmt.Sprintf("is %v", r.told)
 		}
 	}
 	return ""

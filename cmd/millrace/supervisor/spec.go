@@ -28,8 +28,8 @@ type Spec struct {
 	Replicas int      // 0 means 1
 
 	Environment  string            // the name of a prepared Python environment, found from Dir upwards
-	Requirements []string          // or: what to install into an environment of the server's own
-	Function     *pyserve.Function // or: a Python function instead of a command
+	Requirements []string          // else: what to install into an environment of the server's own
+	Function     *pyserve.Function // a Python function instead of a command
 
 	Ports map[string]int // fixed ports by placeholder; those not named are chosen
 	Ready Probe
@@ -74,8 +74,6 @@ func (s *Spec) check() error {
 		return fmt.Errorf("start server %s: it has neither a command nor a Python function", s.Name)
 	case s.Function != nil && len(s.Command) > 0:
 		return fmt.Errorf("start server %s: it has both a command and a Python function; state one", s.Name)
-	case s.Environment != "" && len(s.Requirements) > 0:
-		return fmt.Errorf("start server %s: it has both an environment and requirements; state one", s.Name)
 	case s.replicas() > 1 && len(s.Ports) > 0:
 		return fmt.Errorf("start server %s: %d replicas cannot share a fixed port; leave the port out to have one chosen for each", s.Name, s.replicas())
 	}

@@ -17,7 +17,6 @@ func TestASpecThatCanNeverRunIsRefusedWithAWayOut(t *testing.T) {
 		"no name":                     {Spec{Command: []string{"x", "{port}"}}, "it has no name"},
 		"nothing to run":              {Spec{Name: "a"}, "neither a command nor a Python function"},
 		"two things to run":           {Spec{Name: "a", Command: []string{"x", "{port}"}, Function: function}, "both a command and a Python function"},
-		"two kinds of environment":    {Spec{Name: "a", Command: []string{"x", "{port}"}, Environment: "e", Requirements: []string{"r"}}, "state one"},
 		"a fixed port for two":        {Spec{Name: "a", Command: []string{"x"}, Replicas: 2, Ports: map[string]int{"port": 1}}, "2 replicas cannot share"},
 		"a variable without a value":  {Spec{Name: "a", Command: []string{"x", "{port}"}, Env: []string{"DEBUG"}}, "NAME=value is expected"},
 		"nobody knows where it is":    {Spec{Name: "a", Command: []string{"x", "{other_port}"}}, "write {port}"},

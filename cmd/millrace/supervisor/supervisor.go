@@ -130,7 +130,7 @@ func (s *Supervisor) Update(specs []Spec) error {
 	return nil
 }
 
-// WaitReady returns nil once every replica of every server is ready, and ctx's error, with each server that is not and
+// WaitReady returns nil once every replica of every server is ready and has been reported so, and ctx's error, with each server that is not and
 // the reason, if that does not come.
 func (s *Supervisor) WaitReady(ctx context.Context) error {
 	for {
