@@ -84,3 +84,16 @@ func (f *Failure) Unwrap() error { return f.Cause }
 func Invalid(code Code, format string, args ...any) *Failure {
 	return &Failure{Code: code, Kind: InvalidArgument, Detail: fmt.Sprintf(format, args...)}
 }
+
+// KindOf returns the kind that an HTTP status stands for.
+func KindOf(status int) Kind {
+	for _, k := range [...]Kind{InvalidArgument, NotFound, PermissionDenied, Unimplemented, Unavailable, DeadlineExceeded, ResourceExhausted, TooLarge, Canceled} {
+		if k.HTTP() == status {
+			return k
+		}
+	}
+	if status >= 400 && status < 500 {
+		return InvalidArgument
+	}
+	return Internal
+}
