@@ -41,8 +41,8 @@ type Field struct {
 
 // Part is one operator with its policies.
 type Part interface {
-	// Common returns what every part has.
-	Common() *Common
+	// Base returns what every part has.
+	Base() *Common
 	part()
 }
 
@@ -54,8 +54,8 @@ type Common struct {
 	Pos      Position
 }
 
-// Common returns c, so that embedding it implements half of Part.
-func (c *Common) Common() *Common { return c }
+// Base returns c, so that embedding Common implements Part.
+func (c *Common) Base() *Common { return c }
 
 func (*Common) part() {}
 

@@ -70,6 +70,13 @@ func (e *Engine) NewRun(ctx context.Context) *Run {
 // Close releases every message that came up in the run, its reply included, and gives the run back to the pool. The
 // run must not be used afterwards.
 func (r *Run) Close() {
-	*r = Run{}
+	s := r.state
+	s.reset()
+	*r = Run{state: s, Decisions: r.Decisions[:0]}
 	runs.Put(r)
+}
+
+// decide notes a choice.
+func (r *Run) decide(n plan.Node, arm string, rows int) {
+	r.Decisions = append(r.Decisions, Decision{n, arm, rows})
 }

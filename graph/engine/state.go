@@ -1,9 +1,63 @@
 package engine
 
-import "github.com/millrace/millrace/protocol/message"
+import (
+	"math/rand/v2"
 
-// state is the part of a run that is nobody else's business.
+	"github.com/millrace/millrace/graph/condition"
+	"github.com/millrace/millrace/protocol/message"
+)
+
+// state is the part of a run that is nobody else's business. Its memory is used again by the next run.
 type state struct {
-	call Call
+	call Call // of a plan with one call
 	one  [1]*message.Message
+
+	chunks []*[framesPerChunk]frame
+	frames int // used
+	arena  []result
+	made   []*message.Message
+
+	waiting  []*frame // with a call under way
+	pendings []Pending
+	shared   []shared
+	env      condition.Env
+	values   []condition.Value
+	random   *rand.Rand // where the run has a seed
+
+	root     result
+	finished bool
+}
+
+// reset releases what the run made and empties the memory that it keeps.
+func (s *state) reset() {
+	for i, m := range s.made {
+		m.Release()
+		s.made[i] = nil
+	}
+	for c := range s.chunks {
+		if c*framesPerChunk >= s.frames {
+			break
+		}
+		clear(s.chunks[c][:])
+	}
+	clear(s.arena)
+	clear(s.waiting[:cap(s.waiting)])
+	clear(s.pendings[:cap(s.pendings)])
+	clear(s.shared)
+	clear(s.values[:cap(s.values)])
+	*s = state{
+		chunks: s.chunks, arena: s.arena[:0], made: s.made[:0], waiting: s.waiting[:0], pendings: s.pendings[:0],
+		shared: s.shared[:0], values: s.values[:0],
+	}
+}
+
+// float returns a random number in [0, 1).
+func (r *Run) float() float64 {
+	if r.Seed == 0 {
+		return rand.Float64()
+	}
+	if r.random == nil {
+		r.random = rand.New(rand.NewPCG(r.Seed, 0x9e3779b97f4a7c15))
+	}
+	return r.random.Float64()
 }

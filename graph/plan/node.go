@@ -12,8 +12,8 @@ import (
 
 // Node is one operator of a plan, a closed sum of the types in this file; nothing in a node changes after Compile.
 type Node interface {
-	// Info returns what every node has.
-	Info() *Info
+	// Base returns what every node has.
+	Base() *Info
 	node()
 }
 
@@ -37,8 +37,8 @@ type Info struct {
 	Why string
 }
 
-// Info returns i, so that embedding it implements half of Node.
-func (i *Info) Info() *Info { return i }
+// Base returns i, so that embedding it implements half of Node.
+func (i *Info) Base() *Info { return i }
 
 func (*Info) node() {}
 
@@ -140,8 +140,9 @@ type Choose struct {
 	Rows    ast.Rows
 	NoMatch int
 	Rules   ast.Rules
-	// Weights are the arms', by index; an arm of weight 0 or less is never chosen.
+	// Weights are the arms', by index; an arm of weight 0 or less is never chosen. Hashes are those of their names.
 	Weights []float64
+	Hashes  []uint64
 }
 
 // With is a value computed before the choice. Withs of identical parts share one.
@@ -182,15 +183,6 @@ type Operation struct {
 	ast.Operation
 	Value *condition.Condition
 }
-
-// Bind gives the fields of a merge the names that the next part's contract uses.
-type Bind struct {
-	Info
-	Fields []Rename
-}
-
-// Rename takes output From of part Part as Field.
-type Rename struct{ Part, From, Field string }
 
 // Answer replies without asking anyone.
 type Answer struct {
