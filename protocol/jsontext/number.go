@@ -27,8 +27,53 @@ func (s *Scanner) Decimal() (d Decimal) {
 	if s.err != nil {
 		return d
 	}
-	buf, start, i := s.buf, s.pos, s.pos
-	if c == '-' {
+	end, wrong := d.scan(s.buf, s.pos)
+	if wrong == "" {
+		s.pos = end
+		return d
+	}
+	if s.NonFinite && (c == 'N' || c == 'I' || c == '-' && end == s.pos+1) {
+		return Decimal{Text: s.token(), Negative: c == '-', Long: true}
+	}
+	if end == s.pos {
+		s.wrong(Number)
+		return Decimal{}
+	}
+	s.pos = end
+	s.Fail("expected a digit %s, found %s", wrong, s.found())
+	return Decimal{}
+}
+
+// NumberElement is NextElement and Decimal in one step for the usual case that the array's next element is a number that follows
+// its comma after at most one space. It is false in any other case, at the end and at errors too, with the cursor where it was:
+// go on with NextElement, which tells.
+func (s *Scanner) NumberElement(d *Decimal) bool {
+	i := s.pos
+	if s.err != nil {
+		return false
+	}
+	if !s.first {
+		if i >= len(s.buf) || s.buf[i] != ',' {
+			return false
+		}
+		i++
+	}
+	if i < len(s.buf) && s.buf[i] == ' ' {
+		i++
+	}
+	end, wrong := d.scan(s.buf, i)
+	if wrong != "" {
+		return false
+	}
+	s.pos, s.first = end, false
+	return true
+}
+
+// scan reads the number that starts at buf[start] and returns where it ends; or where it is wrong and what is missing there.
+func (d *Decimal) scan(buf []byte, start int) (end int, wrong string) {
+	i := start
+	d.Negative, d.Integer, d.Long, d.Exponent = false, true, false, 0
+	if i < len(buf) && buf[i] == '-' {
 		d.Negative = true
 		i++
 	}
@@ -42,19 +87,10 @@ func (s *Scanner) Decimal() (d Decimal) {
 		for ; i < len(buf) && buf[i]-'0' <= 9; i++ {
 			mant = mant*10 + uint64(buf[i]-'0')
 		}
-	case s.NonFinite && (c == '-' || c == 'N' || c == 'I'):
-		d.Text, d.Long = s.token(), true
-		return d
-	case c == '-':
-		s.pos = i
-		s.Fail("expected a digit after '-', found %s", s.found())
-		return Decimal{}
 	default:
-		s.wrong(Number)
-		return Decimal{}
+		return i, "after '-'"
 	}
 	significant := i - first
-	d.Integer = true
 	if i < len(buf) && buf[i] == '.' {
 		i++
 		from := i
@@ -67,45 +103,45 @@ func (s *Scanner) Decimal() (d Decimal) {
 			mant = mant*10 + uint64(buf[i]-'0')
 		}
 		if i == from {
-			s.pos = i
-			s.Fail("expected a digit after '.', found %s", s.found())
-			return Decimal{}
+			return i, "after '.'"
 		}
 		significant += i - from - zeros
 		d.Exponent = from - i
 		d.Integer = false
 	}
 	if i < len(buf) && buf[i]|0x20 == 'e' {
-		i++
-		negative := false
-		if i < len(buf) && (buf[i] == '+' || buf[i] == '-') {
-			negative = buf[i] == '-'
-			i++
+		if i = d.exponent(buf, i+1); i < 0 {
+			return -i, "in an exponent"
 		}
-		from, exp := i, 0
-		for ; i < len(buf) && buf[i]-'0' <= 9; i++ {
-			if exp < maxExponent {
-				exp = exp*10 + int(buf[i]-'0')
-			}
-		}
-		if i == from {
-			s.pos = i
-			s.Fail("expected a digit in an exponent, found %s", s.found())
-			return Decimal{}
-		}
-		if exp >= maxExponent {
-			d.Long = true
-		}
-		if negative {
-			exp = -exp
-		}
-		d.Exponent += exp
-		d.Integer = false
 	}
-	s.pos = i
 	d.Text, d.Mantissa = buf[start:i:i], mant
 	d.Long = d.Long || significant > maxDigits
-	return d
+	return i, ""
+}
+
+// exponent reads what follows an 'e' and returns where it ends, or, negated, where a digit is missing.
+func (d *Decimal) exponent(buf []byte, i int) int {
+	negative := false
+	if i < len(buf) && (buf[i] == '+' || buf[i] == '-') {
+		negative = buf[i] == '-'
+		i++
+	}
+	from, exp := i, 0
+	for ; i < len(buf) && buf[i]-'0' <= 9; i++ {
+		if exp < maxExponent {
+			exp = exp*10 + int(buf[i]-'0')
+		}
+	}
+	if i == from {
+		return -i
+	}
+	d.Long = exp >= maxExponent
+	if negative {
+		exp = -exp
+	}
+	d.Exponent += exp
+	d.Integer = false
+	return i
 }
 
 func (s *Scanner) token() []byte {

@@ -2,6 +2,7 @@ package jsontext
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 )
 
@@ -62,4 +63,28 @@ func FuzzADecimalIsTheNumberOfItsText(f *testing.F) {
 			t.Fatalf("%q is read as %v", text, got)
 		}
 	})
+}
+
+func TestNumberElementsAreTheElementsOfTheArray(t *testing.T) {
+	for _, text := range []string{`[]`, `[1]`, `[1,2]`, `[1, 2,  3 , 4]`, `[1,"a",2]`, `[-1e5,0.5,[1],2]`, `[1,]`, `[01]`, `[1 2]`, `[1,-]`, `[1.,2]`} {
+		plain, fast := NewScanner([]byte(text)), NewScanner([]byte(text))
+		var want, got []string
+		for plain.Array(); plain.NextElement(); {
+			want = append(want, string(plain.Skip()))
+		}
+		var d Decimal
+		for fast.Array(); ; {
+			if fast.NumberElement(&d) {
+				got = append(got, string(d.Text))
+			} else if fast.NextElement() {
+				got = append(got, string(fast.Skip()))
+			} else {
+				break
+			}
+		}
+		wantErr, gotErr := plain.End(), fast.End()
+		if !slices.Equal(got, want) || (wantErr == nil) != (gotErr == nil) || wantErr != nil && wantErr.Error() != gotErr.Error() {
+			t.Errorf("%s: got %q, %v; expected %q, %v", text, got, gotErr, want, wantErr)
+		}
+	}
 }

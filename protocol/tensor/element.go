@@ -54,7 +54,11 @@ func loadFloat(d Datatype, data []byte, i int) uint64 {
 	case FP64:
 		return binary.LittleEndian.Uint64(data[8*i:])
 	case FP32:
-		return formatOf(FP32).widen(uint64(binary.LittleEndian.Uint32(data[4*i:])))
+		b := binary.LittleEndian.Uint32(data[4*i:])
+		if b&(0xFF<<23) == 0xFF<<23 { // the processor would change a signalling NaN
+			return formatOf(FP32).widen(uint64(b))
+		}
+		return math.Float64bits(float64(math.Float32frombits(b)))
 	}
 	return formatOf(d).widen(uint64(binary.LittleEndian.Uint16(data[2*i:])))
 }

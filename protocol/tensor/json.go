@@ -54,7 +54,8 @@ type jsonReader struct {
 	leaf   bool // the number of axes is known
 	n      int
 	data   []byte
-	shape  []int64 // -1: an axis whose first array has not ended
+	d      jsontext.Decimal // the number just read
+	shape  []int64          // -1: an axis whose first array has not ended
 	inline [8]int64
 }
 
@@ -77,7 +78,19 @@ func (r *jsonReader) value(depth int) {
 		r.shape = append(r.shape, -1)
 	}
 	n := int64(0)
-	for r.s.Array(); r.s.NextElement(); n++ {
+	for r.s.Array(); ; n++ {
+		if r.numbers(depth + 1) {
+			var err error
+			for d := &r.d; r.s.NumberElement(d); n, r.n = n+1, r.n+1 {
+				if r.data, err = appendDecimal(r.data, d, r.as); err != nil {
+					r.refuse(err)
+					return
+				}
+			}
+		}
+		if !r.s.NextElement() {
+			break
+		}
 		r.value(depth + 1)
 	}
 	r.leaf = true
@@ -86,6 +99,16 @@ func (r *jsonReader) value(depth int) {
 	} else if *size != n {
 		r.ragged("expected %d elements as in the first array of this level, got %d", *size, n)
 	}
+}
+
+// numbers tells whether elements may stand at a depth and are numbers of a fixed size: the short way.
+func (r *jsonReader) numbers(depth int) bool {
+	return r.leaf && depth == len(r.shape) && !r.open && r.as.Size() > 0
+}
+
+// refuse fails because of the number just read, which is counted next.
+func (r *jsonReader) refuse(err error) {
+	r.s.Fail("element %d, %.40s, is %s for %s", r.n, r.d.Text, err.Error(), r.as)
 }
 
 func (r *jsonReader) ragged(format string, args ...any) {
@@ -103,19 +126,17 @@ func (r *jsonReader) element() {
 			r.as = Bool
 		}
 	}
-	at := r.n
-	r.n++
 	switch {
 	case kind == jsontext.Number && r.as == Untyped:
 		r.data = AppendBytes(r.data, r.s.Number())
 	case kind == jsontext.Number && r.as != Bytes:
-		d := r.s.Decimal()
+		r.d = r.s.Decimal()
 		if r.s.Err() != nil {
 			return
 		}
 		var err error
-		if r.data, err = appendDecimal(r.data, &d, r.as); err != nil {
-			r.s.Fail("element %d, %.40s, is %s for %s", at, d.Text, err.Error(), r.as)
+		if r.data, err = appendDecimal(r.data, &r.d, r.as); err != nil {
+			r.refuse(err)
 		}
 	case kind == jsontext.String && r.as == Bytes:
 		r.data = appendJSONBytes(r.data, r.s)
@@ -135,8 +156,9 @@ func (r *jsonReader) element() {
 		case Bool:
 			want = "a boolean"
 		}
-		r.s.Fail("element %d: expected %s, found %s", at, want, kind)
+		r.s.Fail("element %d: expected %s, found %s", r.n, want, kind)
 	}
+	r.n++
 }
 
 // appendJSONBytes appends a string as one element: its length is filled in when it is known.

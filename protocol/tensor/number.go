@@ -123,9 +123,25 @@ func slowFloat(text []byte) (uint64, error) {
 
 // appendDecimalFloat appends d as the nearest element of a float datatype. FP16 and BF16 are rounded from FP64.
 func appendDecimalFloat(dst []byte, d *jsontext.Decimal, as Datatype) ([]byte, error) {
+	if as == FP32 && !d.Long && d.Mantissa < 1<<24 && d.Exponent >= -10 && d.Exponent <= 10 {
+		f := float32(d.Mantissa) // both operands are exact, as in decimalFloat
+		if d.Exponent < 0 {
+			f /= float32(pow10[-d.Exponent])
+		} else {
+			f *= float32(pow10[d.Exponent])
+		}
+		b := math.Float32bits(f)
+		if d.Negative {
+			b |= 1 << 31
+		}
+		return binary.LittleEndian.AppendUint32(dst, b), nil
+	}
 	b, err := decimalFloat(d)
 	if err != nil {
 		return dst, err
+	}
+	if as == FP64 {
+		return binary.LittleEndian.AppendUint64(dst, b), nil
 	}
 	if as == FP32 {
 		// Rounding twice differs from rounding once only where the first result is halfway between two FP32.

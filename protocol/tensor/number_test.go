@@ -35,6 +35,7 @@ func checkNumber(t interface{ Fatalf(string, ...any) }, text string) {
 	if s.End() != nil {
 		return
 	}
+	text = string(d.Text)
 	want, wantErr := strconv.ParseFloat(text, 64)
 	got, err := decimalFloat(&d)
 	if (err != nil) != (wantErr != nil) || err == nil && got != math.Float64bits(want) {
