@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"strings"
@@ -35,7 +36,7 @@ func startEcho(b *testing.B, size int) string {
 							return
 						}
 						if got += n; want == 0 {
-							if i := strings.Index(string(buf[:got]), "\r\n\r\n"); i >= 0 {
+							if i := bytes.Index(buf[:got], []byte("\r\n\r\n")); i >= 0 {
 								want = i + 4 + size
 							}
 						}
@@ -84,7 +85,7 @@ func benchmarkExchange(b *testing.B, addr string, size int) {
 				b.Fatal(err)
 			}
 			if got += n; want == 0 {
-				if i := strings.Index(string(buf[:min(got, 512)]), "\r\n\r\n"); i >= 0 {
+				if i := bytes.Index(buf[:min(got, 512)], []byte("\r\n\r\n")); i >= 0 {
 					want = i + 4 + size
 				}
 			}

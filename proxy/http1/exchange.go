@@ -34,6 +34,7 @@ type exchange struct {
 
 	received, sent atomic.Int64
 	ended          atomic.Bool
+	cut            atomic.Bool // the request's body failed: what follows it cannot be read
 }
 
 var _ stream.Downstream = (*exchange)(nil)
@@ -64,6 +65,7 @@ func (x *exchange) begin(meta *hop) {
 	x.received.Store(0)
 	x.sent.Store(0)
 	x.ended.Store(false)
+	x.cut.Store(false)
 }
 
 // Head implements stream.Downstream.
@@ -103,6 +105,7 @@ func (x *exchange) Recv() (*body.Body, error) {
 		}
 	}
 	x.bodyErr = err
+	x.cut.Store(true)
 	return nil, err
 }
 
@@ -163,7 +166,7 @@ func (x *exchange) SendHead(h *stream.ResponseHead, end bool) error {
 		return x.failed(errHeadTwice)
 	}
 	x.headSent = true
-	if draining || !x.continued {
+	if draining || !x.continued || x.cut.Load() {
 		// A client that waits for 100 may or may not send its body after this response: what comes next is unclear.
 		x.closing = true
 	}

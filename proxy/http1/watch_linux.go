@@ -16,10 +16,11 @@ import (
 // The epoll's own descriptor is polled by the runtime; the one goroutine that serves it holds no thread, and exists
 // while there are connections.
 var watchers struct {
-	mu      sync.Mutex // guards the fields, not what happens in the watcher
+	mu      sync.Mutex
 	current *watcher
 }
 
+// watcher is one epoll; conns and next are guarded by watchers.mu.
 type watcher struct {
 	epfd  int
 	file  *os.File // owns epfd
@@ -34,15 +35,10 @@ func watch(conn net.Conn, c *leaveContext) (stop func()) {
 	if raw == nil {
 		return func() {}
 	}
-	watchers.mu.Lock()
-	defer watchers.mu.Unlock()
-	w, err := currentWatcher()
+	w, id, err := register(c)
 	if err != nil {
 		return func() {}
 	}
-	w.next++
-	id := w.next
-	w.conns[id] = c
 	var ctlErr error
 	err = raw.Control(func(fd uintptr) {
 		ev := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff, Fd: int32(uint32(id)), Pad: int32(uint32(id >> 32))}
@@ -54,17 +50,29 @@ func watch(conn net.Conn, c *leaveContext) (stop func()) {
 	}
 	return func() {
 		_ = raw.Control(func(fd uintptr) { _ = unix.EpollCtl(w.epfd, unix.EPOLL_CTL_DEL, int(fd), nil) })
-		watchers.mu.Lock()
-		defer watchers.mu.Unlock()
 		w.remove(id)
 	}
 }
 
-// currentWatcher returns the watcher, a new one where there is none. watchers.mu is held.
-func currentWatcher() (*watcher, error) {
-	if watchers.current != nil {
-		return watchers.current, nil
+// register gives c an id with the current watcher, which is started where there is none.
+func register(c *leaveContext) (*watcher, uint64, error) {
+	watchers.mu.Lock()
+	defer watchers.mu.Unlock()
+	w := watchers.current
+	if w == nil {
+		var err error
+		if w, err = newWatcher(); err != nil {
+			return nil, 0, err
+		}
+		watchers.current = w
+		go w.run()
 	}
+	w.next++
+	w.conns[w.next] = c
+	return w, w.next, nil
+}
+
+func newWatcher() (*watcher, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("watch clients: create an epoll: %w", err)
@@ -73,18 +81,20 @@ func currentWatcher() (*watcher, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("watch clients: set the epoll non-blocking: %w", err)
 	}
-	w := &watcher{epfd: epfd, file: os.NewFile(uintptr(epfd), "clients"), conns: map[uint64]*leaveContext{}}
-	watchers.current = w
-	go w.run()
-	return w, nil
+	return &watcher{epfd: epfd, file: os.NewFile(uintptr(epfd), "clients"), conns: map[uint64]*leaveContext{}}, nil
 }
 
-// remove forgets a connection and ends the watcher with the last one. watchers.mu is held.
+// remove forgets a connection and ends the watcher with the last one.
 func (w *watcher) remove(id uint64) {
+	watchers.mu.Lock()
 	delete(w.conns, id)
-	if len(w.conns) == 0 {
+	last := len(w.conns) == 0
+	if last {
 		watchers.current = nil
-		_ = w.file.Close() // ends run
+	}
+	watchers.mu.Unlock()
+	if last {
+		_ = w.file.Close() // waits for run to let go of the descriptor, which may need the lock for that
 	}
 }
 

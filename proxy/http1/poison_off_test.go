@@ -1,0 +1,5 @@
+//go:build !poison && !race
+
+package http1
+
+const poisoned = false
