@@ -73,29 +73,43 @@ func (g *group) label(version uint64) string {
 	return g.instance + strconv.FormatUint(version, 10)
 }
 
-// apply makes the group hold state. Additions and updates go out first, in serving order, then removals in the opposite
-// order, so that a node never hears of something that names what it was not told of, or was told is gone. If any
-// resource is bad, nothing is changed.
-func (g *group) apply(state State) (Change, error) {
+// replace makes the group hold state and nothing else. If any resource is bad, nothing is changed.
+func (g *group) replace(state State) (Change, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.set = true
-
-	names := slices.Collect(maps.Keys(state))
+	urls := slices.Collect(maps.Keys(state))
 	for typeURL, s := range g.types {
 		if _, ok := state[typeURL]; !ok && len(s.held) > 0 {
-			names = append(names, typeURL)
+			urls = append(urls, typeURL)
 		}
 	}
-	slices.SortFunc(names, compareTypes)
+	return g.changeLocked(urls, func(typeURL string, held map[string]proto.Message) (TypeChange, error) {
+		return diff(typeURL, held, state[typeURL])
+	})
+}
 
+// patch makes the group hold what is in the patch, and leaves the rest. If any resource is bad, nothing is changed.
+func (g *group) patch(p Patch) (Change, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.changeLocked(slices.Collect(maps.Keys(p)), func(typeURL string, held map[string]proto.Message) (TypeChange, error) {
+		return amend(typeURL, held, p[typeURL])
+	})
+}
+
+// changeLocked finds what changes of each type, and makes it so. Additions and updates go out first, in serving order,
+// then removals in the opposite order, so that a node never hears of something that names what it was not told of, or
+// was told is gone.
+func (g *group) changeLocked(urls []string, find func(string, map[string]proto.Message) (TypeChange, error)) (Change, error) {
+	g.set = true
+	slices.SortFunc(urls, compareTypes)
 	change := Change{Group: g.name}
-	for _, typeURL := range names {
+	for _, typeURL := range urls {
 		s, err := g.typeLocked(typeURL)
 		if err != nil {
 			return Change{}, err
 		}
-		c, err := diff(typeURL, s.held, state[typeURL])
+		c, err := find(typeURL, s.held)
 		if err != nil {
 			return Change{}, err
 		}

@@ -94,10 +94,18 @@ func New(opts ...Option) *Server {
 func (s *Server) Set(group string, state State) (Change, error) {
 	g := s.hold(group)
 	defer s.release(g)
-	return g.apply(state)
+	return g.replace(state)
 }
 
-// Version returns the version of a group: that of the last Set that changed anything, 0 if none did.
+// Patch changes a part of what the nodes of group have, and is otherwise like Set. Its cost is that of the part alone,
+// however much there is: it is for one endpoint among many.
+func (s *Server) Patch(group string, patch Patch) (Change, error) {
+	g := s.hold(group)
+	defer s.release(g)
+	return g.patch(patch)
+}
+
+// Version returns the version of a group: that of the last Set or Patch that changed anything, 0 if none did.
 func (s *Server) Version(group string) uint64 {
 	g := s.hold(group)
 	defer s.release(g)

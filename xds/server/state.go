@@ -11,13 +11,16 @@ import (
 
 // State is all that a group of nodes is to have: by type URL, by name, the resource. It is a value: neither the
 // messages nor what they point to may be changed after they were given to [Server.Set]. A message that is the very one
-// that was given before costs nothing; one that is equal costs a comparison.
+// that was given before costs a look-up; one that is equal costs a comparison.
 type State map[string]map[string]proto.Message
 
-// Change says what a Set changed.
+// Patch is a part of a [State]: by type URL, by name, the resource that shall be, nil for one that shall not be.
+type Patch map[string]map[string]proto.Message
+
+// Change says what a Set or a Patch changed.
 type Change struct {
 	Group string
-	// Version is the group's version after the Set. It grows by one with each Set that changes anything.
+	// Version is the group's version after it. It grows by one with each Set or Patch that changes anything.
 	Version uint64
 	// Types has one entry for each type that changed, in serving order. It is empty if nothing did.
 	Types []TypeChange
@@ -43,26 +46,10 @@ func diff(typeURL string, held, want map[string]proto.Message) (TypeChange, erro
 		old, ok := held[name]
 		if ok {
 			kept++
-			if old == msg {
-				continue
-			}
 		}
-		if err := check(typeURL, name, msg); err != nil {
+		if err := change.put(held, name, old, msg); err != nil {
 			return TypeChange{}, err
 		}
-		switch {
-		case !ok:
-			change.Added = append(change.Added, name)
-		case proto.Equal(old, msg):
-			held[name] = msg
-			continue
-		default:
-			change.Updated = append(change.Updated, name)
-		}
-		if change.puts == nil {
-			change.puts = make(map[string]proto.Message)
-		}
-		change.puts[name] = msg
 	}
 	if kept < len(held) {
 		for name := range held {
@@ -71,10 +58,56 @@ func diff(typeURL string, held, want map[string]proto.Message) (TypeChange, erro
 			}
 		}
 	}
-	slices.Sort(change.Added)
-	slices.Sort(change.Updated)
-	slices.Sort(change.Removed)
+	change.sort()
 	return change, nil
+}
+
+// amend compares what is held of a type with a part of what shall be, likewise.
+func amend(typeURL string, held, part map[string]proto.Message) (TypeChange, error) {
+	change := TypeChange{TypeURL: typeURL}
+	for name, msg := range part {
+		old, ok := held[name]
+		switch {
+		case msg != nil:
+			if err := change.put(held, name, old, msg); err != nil {
+				return TypeChange{}, err
+			}
+		case ok:
+			change.Removed = append(change.Removed, name)
+		}
+	}
+	change.sort()
+	return change, nil
+}
+
+// put notes that name shall be msg where old is held, nil for nothing.
+func (c *TypeChange) put(held map[string]proto.Message, name string, old, msg proto.Message) error {
+	if old != nil && old == msg {
+		return nil
+	}
+	if err := check(c.TypeURL, name, msg); err != nil {
+		return err
+	}
+	switch {
+	case old == nil:
+		c.Added = append(c.Added, name)
+	case proto.Equal(old, msg):
+		held[name] = msg
+		return nil
+	default:
+		c.Updated = append(c.Updated, name)
+	}
+	if c.puts == nil {
+		c.puts = make(map[string]proto.Message)
+	}
+	c.puts[name] = msg
+	return nil
+}
+
+func (c *TypeChange) sort() {
+	slices.Sort(c.Added)
+	slices.Sort(c.Updated)
+	slices.Sort(c.Removed)
 }
 
 // empty says that nothing changed.
