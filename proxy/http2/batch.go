@@ -20,11 +20,12 @@ const (
 // are, cut in between. The zero batch is empty. Its owner is whoever holds the connection's mutex, or, after the swap, the
 // goroutine that writes it.
 type batch struct {
-	buf  []byte
-	cuts []cut
-	held []*body.Body // one reference each, given back after the write
-	size int
-	vec  net.Buffers
+	buf   []byte
+	cuts  []cut
+	held  []*body.Body // one reference each, given back after the write
+	size  int
+	parts [][]byte    // what writeTo builds, kept for its memory
+	vec   net.Buffers // a view of parts, which a write uses up
 }
 
 // cut says that data comes before buf[at].
@@ -52,19 +53,19 @@ func (b *batch) writeTo(conn net.Conn) error {
 		_, err := conn.Write(b.buf)
 		return err
 	}
-	vec, from := b.vec[:0], 0
+	parts, from := b.parts[:0], 0
 	for _, c := range b.cuts {
 		if c.at > from {
-			vec = append(vec, b.buf[from:c.at])
+			parts = append(parts, b.buf[from:c.at])
 			from = c.at
 		}
-		vec = append(vec, c.data)
+		parts = append(parts, c.data)
 	}
 	if from < len(b.buf) {
-		vec = append(vec, b.buf[from:])
+		parts = append(parts, b.buf[from:])
 	}
-	b.vec = vec
-	_, err := vec.WriteTo(conn)
+	b.parts, b.vec = parts, parts
+	_, err := b.vec.WriteTo(conn)
 	return err
 }
 
@@ -75,7 +76,8 @@ func (b *batch) reset() {
 		b.held[i] = nil
 	}
 	clear(b.cuts)
-	clear(b.vec[:cap(b.vec)])
+	clear(b.parts)
+	b.vec = nil
 	b.cuts, b.held, b.size = b.cuts[:0], b.held[:0], 0
 	if cap(b.buf) > keepLimit {
 		b.buf = nil

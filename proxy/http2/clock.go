@@ -43,6 +43,11 @@ func (c *conn) lookAtClientLocked() {
 		c.endLocked(errIdle, http2.ErrCodeNo, true)
 		return
 	}
+	for range c.srv.spareIdle {
+		c.srv.idle--
+		c.srv.work <- nil
+	}
+	c.srv.spareIdle = c.srv.idle
 	bound := c.rounds(int64(c.limits.streamIdle))
 	for _, x := range c.streams {
 		if c.late(x.tick, bound) {

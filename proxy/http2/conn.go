@@ -94,7 +94,7 @@ func (c *conn) init(nc net.Conn, l limits, preread []byte) {
 	r.br = bufio.NewReaderSize(newPreread(nc, preread), readBuffer)
 	r.frames = http2.NewFramer(nil, r.br)
 	r.frames.SetMaxReadFrameSize(uint32(l.frameSize))
-	r.dec = hpack.NewDecoder(maxEncoderTable, r.field)
+	r.dec = hpack.NewDecoder(tableLimit, r.field)
 	// A string may be longer than a block's limit, so that what is only somewhat too large gets an answer.
 	r.dec.SetMaxStringLength(blockSlack * l.headerBytes)
 	r.piece = body.Writer{Budget: l.budget}

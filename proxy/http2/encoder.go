@@ -2,53 +2,59 @@ package http2
 
 import (
 	"hash/maphash"
-	"strconv"
-
-	"golang.org/x/net/http2/hpack"
-
-	"github.com/millrace/millrace/proxy/stream"
 )
 
 const (
-	maxEncoderTable = 4096 // bytes of the dynamic table that we use, whatever the peer allows
-	maxInterned     = 128  // fields
-	maxInternedSize = 512  // bytes of one field
+	tableLimit      = 4096 // bytes of the dynamic tables, theirs and ours
+	entryOverhead   = 32   // RFC 7541 §4.1
+	maxIndexed      = 512  // bytes of a field that may enter the table
+	staticEntries   = 61
+	formIndexed     = 0x80 // RFC 7541 §6.1
+	formIncremental = 0x40 // §6.2.1
+	formLiteral     = 0x00 // §6.2.2
+	formNever       = 0x10 // §6.2.3
+	formResize      = 0x20 // §6.3
 )
 
-// encoder makes header blocks. A field enters the dynamic table the second time it is seen, so that what differs in every
-// request neither drives the rest out nor costs memory. It is guarded by the connection's mutex.
+// encoder makes header blocks (RFC 7541). A field enters the dynamic table the second time it is seen, so that what
+// differs in every request neither drives the rest out nor costs memory. It takes names and values as bytes and keeps
+// none of them, which hpack.Encoder cannot. The connection's mutex guards it.
 type encoder struct {
-	out      []byte // the block being made, valid until the next one
-	enc      *hpack.Encoder
-	seed     maphash.Seed
-	seen     [256]uint64 // hashes of fields seen once, by their low bits
-	interned map[string]hpack.HeaderField
-	key, low []byte
-	resized  bool // the next block must begin with a change of the table's size, which only enc knows to write
+	out  []byte // the block being made, valid until the next one
+	seed maphash.Seed
+	seen [512]uint64 // hashes of fields seen once; each may stand at two places
+
+	table     map[string]uint64 // name, 0, value → the entry's number, counted from the first ever added
+	entries   []string          // the keys in the table, oldest first
+	added     uint64
+	size, max int
+	resized   bool // the next block begins with the change
+	key, low  []byte
 }
 
 func newEncoder() *encoder {
-	e := &encoder{seed: maphash.MakeSeed(), interned: make(map[string]hpack.HeaderField)}
-	e.enc = hpack.NewEncoder((*encoderOut)(e))
-	e.enc.SetMaxDynamicTableSizeLimit(maxEncoderTable)
-	return e
+	return &encoder{seed: maphash.MakeSeed(), table: make(map[string]uint64), max: tableLimit}
 }
 
-// encoderOut is encoder as the io.Writer of its hpack.Encoder.
-type encoderOut encoder
-
-func (e *encoderOut) Write(p []byte) (int, error) {
-	e.out = append(e.out, p...)
-	return len(p), nil
-}
-
-// setTableSize obeys the peer's SETTINGS_HEADER_TABLE_SIZE.
+// setTableSize obeys the peer's SETTINGS_HEADER_TABLE_SIZE. Of several sizes before one block the smallest stays: RFC 7541
+// §4.2 would have it said before the last one, and golang.org/x/net's decoder refuses a block that begins with two.
 func (e *encoder) setTableSize(n uint32) {
-	e.enc.SetMaxDynamicTableSize(min(n, maxEncoderTable))
-	e.resized = true
+	size := int(min(n, tableLimit))
+	if e.resized {
+		size = min(size, e.max)
+	}
+	e.max, e.resized = size, true
+	e.evict(0)
 }
 
-func (e *encoder) begin() { e.out = e.out[:0] }
+// begin starts a block.
+func (e *encoder) begin() {
+	e.out = e.out[:0]
+	if e.resized {
+		e.resized = false
+		e.out = appendInt(e.out, formResize, 5, uint64(e.max))
+	}
+}
 
 func (e *encoder) lowered(name []byte) []byte {
 	e.low = e.low[:0]
@@ -63,47 +69,69 @@ func (e *encoder) lowered(name []byte) []byte {
 
 // append adds a field; name is in lower case. Neither is kept.
 func (e *encoder) append(name, value []byte) {
-	if e.resized {
-		e.resized = false
-		e.write(hpack.HeaderField{Name: string(name), Value: string(value), Sensitive: secret(name)})
-		return
-	}
 	if secret(name) {
-		e.literal(name, value, 0x10)
+		e.literal(name, value, formNever, 4)
 		return
 	}
-	if len(name)+len(value) > maxInternedSize {
-		e.literal(name, value, 0)
+	size := len(name) + len(value) + entryOverhead
+	if size > min(maxIndexed, e.max) {
+		e.literal(name, value, formLiteral, 4)
 		return
 	}
 	e.key = append(append(append(e.key[:0], name...), 0), value...)
-	if f, ok := e.interned[string(e.key)]; ok {
-		e.write(f)
+	if i := staticFields[string(e.key)]; i != 0 {
+		e.out = append(e.out, formIndexed|i)
 		return
 	}
-	h := maphash.Bytes(e.seed, e.key)
-	if slot := &e.seen[h%uint64(len(e.seen))]; *slot != h {
-		*slot = h
-		e.literal(name, value, 0)
+	if n, ok := e.table[string(e.key)]; ok {
+		e.out = appendInt(e.out, formIndexed, 7, staticEntries+e.added-n)
 		return
 	}
-	if len(e.interned) >= maxInterned {
-		clear(e.interned)
+	if !e.seenBefore() {
+		e.literal(name, value, formLiteral, 4)
+		return
 	}
+	e.literal(name, value, formIncremental, 6)
+	e.evict(size)
 	key := string(e.key)
-	f := hpack.HeaderField{Name: key[:len(name)], Value: key[len(name)+1:]}
-	e.interned[key] = f
-	e.write(f)
+	e.table[key] = e.added
+	e.entries = append(e.entries, key)
+	e.added++
+	e.size += size
 }
 
-func (e *encoder) write(f hpack.HeaderField) {
-	_ = e.enc.WriteField(f) // fails only where its writer does, and ours does not
+// seenBefore tells whether the field in key was seen lately, and remembers it.
+func (e *encoder) seenBefore() bool {
+	h := maphash.Bytes(e.seed, e.key)
+	a, b := &e.seen[h%uint64(len(e.seen))], &e.seen[(h>>32)%uint64(len(e.seen))]
+	switch h {
+	case *a, *b:
+		return true
+	}
+	*b, *a = *a, h
+	return false
 }
 
-// literal adds a field that does not touch the tables (RFC 7541 §6.2.2, and §6.2.3 for form 0x10).
-func (e *encoder) literal(name, value []byte, form byte) {
+// evict makes room for an entry of n bytes.
+func (e *encoder) evict(n int) {
+	gone := 0
+	for gone < len(e.entries) && e.size+n > e.max {
+		key := e.entries[gone]
+		e.size -= len(key) - 1 + entryOverhead
+		delete(e.table, key)
+		gone++
+	}
+	if gone > 0 {
+		kept := copy(e.entries, e.entries[gone:])
+		clear(e.entries[kept:])
+		e.entries = e.entries[:kept]
+	}
+}
+
+// literal adds a field in one of the literal forms, whose name's index has a prefix of n bits.
+func (e *encoder) literal(name, value []byte, form byte, n uint) {
 	if i := staticNames[string(name)]; i != 0 {
-		e.out = appendInt(e.out, form, 4, uint64(i))
+		e.out = appendInt(e.out, form, n, uint64(i))
 	} else {
 		e.out = append(e.out, form)
 		e.out = append(appendInt(e.out, 0, 7, uint64(len(name))), name...)
@@ -124,72 +152,14 @@ func appendInt(dst []byte, first byte, n uint, v uint64) []byte {
 	return append(dst, byte(v))
 }
 
-// appendFields encodes the checked fields of h. Names are lower-cased; the fields of connections, host and content-length,
-// which the heads carry beside it, are left out.
-func (e *encoder) appendFields(h *stream.Header) {
-	for i := range h.Len() {
-		name, value := h.Field(i)
-		if !all(name, tokenByte) {
-			name = e.lowered(name)
-		}
-		if connectionField(name) {
-			continue
-		}
-		switch string(name) {
-		case "host", "content-length", "http2-settings":
-			continue
-		case "te":
-			if !stream.EqualFold(value, "trailers") {
-				continue
-			}
-		}
-		e.append(name, value)
-	}
+// staticFields are the fields of RFC 7541, Appendix A, that have a value, by name, 0 and value.
+var staticFields = map[string]byte{
+	":method\x00GET": 2, ":method\x00POST": 3, ":path\x00/": 4, ":path\x00/index.html": 5, ":scheme\x00http": 6,
+	":scheme\x00https": 7, ":status\x00200": 8, ":status\x00204": 9, ":status\x00206": 10, ":status\x00304": 11,
+	":status\x00400": 12, ":status\x00404": 13, ":status\x00500": 14, "accept-encoding\x00gzip, deflate": 16,
 }
 
-// appendRequest encodes a checked head.
-func (e *encoder) appendRequest(h *stream.RequestHead) {
-	e.append([]byte(":method"), h.Method)
-	if string(h.Method) != "CONNECT" {
-		scheme, path := h.Scheme, h.Path
-		if len(scheme) == 0 {
-			scheme = []byte("http")
-		}
-		if len(path) == 0 {
-			path = []byte("/")
-		}
-		e.append([]byte(":scheme"), scheme)
-		e.append([]byte(":path"), path)
-	}
-	if len(h.Authority) > 0 {
-		e.append([]byte(":authority"), h.Authority)
-	}
-	e.appendFields(&h.Header)
-	if h.ExpectContinue {
-		e.append([]byte("expect"), []byte("100-continue"))
-	}
-	e.appendLength(&h.Header, h.ContentLength)
-}
-
-// appendResponse encodes a checked head.
-func (e *encoder) appendResponse(h *stream.ResponseHead) {
-	var status [4]byte
-	e.append([]byte(":status"), strconv.AppendInt(status[:0], int64(h.Status), 10))
-	e.appendFields(&h.Header)
-	if h.Status >= 200 && h.Status != 204 {
-		e.appendLength(&h.Header, h.ContentLength)
-	}
-}
-
-// appendLength adds content-length: the head's number, which filters may have changed, rules over the field. A length of
-// 0 is said only where the field was there, since a head without a body has it too.
-func (e *encoder) appendLength(h *stream.Header, n int64) {
-	if n > 0 || n == 0 && h.Has("content-length") {
-		var digits [20]byte
-		e.append([]byte("content-length"), strconv.AppendInt(digits[:0], n, 10))
-	}
-}
-
+// staticNames are the indices of the names of RFC 7541, Appendix A.
 var staticNames = func() map[string]byte {
 	m := make(map[string]byte)
 	for i, name := range [...]string{ // RFC 7541, Appendix A

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	idleWorkers = 8           // goroutines that a connection keeps for its next requests
+	idleWorkers = 128         // goroutines that a connection keeps for its next requests, for a few rounds of its clock
 	drainWait   = time.Second // for a client to answer the PING of a drain
 )
 
@@ -23,12 +23,13 @@ type ServerConn struct {
 	info    *stream.ConnInfo
 	handler stream.Handler
 
-	// work hands requests to idle workers; it has room for one each. Only the reader sends on it.
+	// work hands requests to idle workers, or nil, which ends one; it has room for one each. The reader closes it.
 	work    chan *downstream
 	workers sync.WaitGroup
 
 	// guarded by conn.mu
 	idle       int // workers that wait
+	spareIdle  int // how many of them had nothing to do since the clock's last round
 	running    int // handlers that have not returned, whether or not their streams live
 	reset      int // by how many the requests that were reset exceed those that ended well
 	drainTimer *time.Timer
@@ -293,6 +294,7 @@ func (s *ServerConn) start(d *downstream) {
 	waiting := s.idle > 0
 	if waiting {
 		s.idle--
+		s.spareIdle = min(s.spareIdle, s.idle)
 	}
 	s.mu.Unlock()
 	if waiting {
@@ -306,7 +308,7 @@ func (s *ServerConn) start(d *downstream) {
 // worker runs handlers, one after another.
 func (s *ServerConn) worker(d *downstream) {
 	defer s.workers.Done()
-	for ok := true; ok; d, ok = <-s.work {
+	for ; d != nil; d = <-s.work {
 		s.handler.Serve(d)
 		s.mu.Lock()
 		s.endExchangeLocked(d)
