@@ -83,7 +83,7 @@ func (c *Client) Subscribe(typeURL string, names ...string) {
 	for _, name := range names {
 		if _, ok := t.wanted[name]; !ok {
 			c.number++
-			t.wanted[name] = c.number
+			t.wanted[name], t.changed = c.number, true
 		}
 	}
 	c.mu.Unlock()
@@ -97,6 +97,7 @@ func (c *Client) Unsubscribe(typeURL string, names ...string) {
 	if t := c.types[typeURL]; t != nil {
 		for _, name := range names {
 			delete(t.wanted, name)
+			t.changed = true
 		}
 	}
 	c.mu.Unlock()

@@ -18,7 +18,9 @@ type subscription struct {
 	// wanted maps each subscribed name to a number that grows with each new subscription, so that a name that was
 	// given up and asked for again between two requests is seen to be new.
 	wanted map[string]uint64
-	status TypeStatus
+	// changed says that wanted may differ from what the stream was told.
+	changed bool
+	status  TypeStatus
 
 	// Owned by the client's goroutine.
 	//
@@ -43,14 +45,15 @@ type nackPace struct {
 	count int
 }
 
-// requests returns what the stream has still to be told of the type, none, one or two requests, and notes it as told.
+// requestsLocked returns what the stream has still to be told of the type, none, one or two requests, and notes it as told.
 // Names whose numbers differ are given up and asked for again, in two requests, as a server may otherwise consider that
 // the client still has them. The caller holds Client.mu.
 func (t *subscription) requestsLocked() []*discovery.DeltaDiscoveryRequest {
 	first := t.sent == nil
-	if first && len(t.wanted) == 0 {
+	if !t.changed && !first || first && len(t.wanted) == 0 {
 		return nil
 	}
+	t.changed = false
 	var subscribe, unsubscribe []string
 	again := false
 	for name, n := range t.wanted {
@@ -106,7 +109,7 @@ func (t *subscription) forgetLocked(names []string) {
 	t.status.Resources = len(t.versions)
 }
 
-// wants says whether the client asked for name. The caller holds Client.mu.
+// wantsLocked says whether the client asked for name. The caller holds Client.mu.
 func (t *subscription) wantsLocked(name string) bool {
 	if _, ok := t.wanted[name]; ok {
 		return true
