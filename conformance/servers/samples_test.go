@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,10 +52,7 @@ func specs(t *testing.T) []supervisor.Spec {
 			}
 			continue
 		}
-		spec := supervisor.Spec{Name: name, Command: b.Command, Dir: dir, Replicas: b.Replicas, Environment: b.Environment, Ready: supervisor.Probe{Path: b.Ready}}
-		for k, v := range b.Env {
-			spec.Env = append(spec.Env, k+"="+v)
-		}
+		spec := supervisor.Spec{Name: name, Command: b.Command, Dir: dir, Replicas: b.Replicas, Env: b.Env, Environment: b.Environment, Ready: supervisor.Probe{Path: b.Ready}}
 		if name == "topic" {
 			spec.Function = &pyserve.Function{
 				Model: "topic", File: filepath.Join(dir, "models/topic/topic.py"), Name: "predict",
@@ -67,7 +63,6 @@ func specs(t *testing.T) []supervisor.Spec {
 		if spec.Ready.Path == "" {
 			spec.Ready.Path = "/v2/health/ready"
 		}
-		slices.Sort(spec.Env)
 		list = append(list, spec)
 	}
 	return list

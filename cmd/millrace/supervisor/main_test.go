@@ -117,13 +117,18 @@ func (h *house) ready(t *testing.T) {
 	}
 }
 
-// python is a Spec of the test server.
+// python is a Spec of the test server, with NAME=value variables.
 func python(name string, env ...string) Spec {
 	script, err := filepath.Abs("testdata/server.py")
 	if err != nil {
 		panic(err)
 	}
-	return Spec{Name: name, Command: []string{"python", script, "{port}"}, Env: env, Ready: Probe{Path: "/ready"}}
+	variables := make(map[string]string)
+	for _, e := range env {
+		key, value, _ := strings.Cut(e, "=")
+		variables[key] = value
+	}
+	return Spec{Name: name, Command: []string{"python", script, "{port}"}, Env: variables, Ready: Probe{Path: "/ready"}}
 }
 
 // say asks the server on port for its word.

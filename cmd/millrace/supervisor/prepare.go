@@ -30,20 +30,19 @@ func (s *Supervisor) prepare(ctx context.Context, spec *Spec) (prepared, error) 
 	if err != nil {
 		return prepared{}, err
 	}
-	run := *spec
-	run.Env = slices.Concat(pythonEnv(python), spec.Env)
+	command, env := slices.Clone(spec.Command), pythonEnv(python)
 	if spec.Function != nil {
-		command, env, err := pyserve.Prepare(s.cache, *spec.Function)
+		served, variables, err := pyserve.Prepare(s.cache, *spec.Function)
 		if err != nil {
 			return prepared{}, err
 		}
-		run.Command, run.Env = command, slices.Concat(pythonEnv(python), env, spec.Env)
+		command, env = served, append(env, variables...)
 	}
-	command := slices.Clone(run.Command)
+	env = append(env, spec.variables()...)
 	if command[0], err = lookUp(command[0], spec.Dir, python); err != nil {
 		return prepared{}, err
 	}
-	return prepared{command: command, env: run.Env, names: run.portNames()}, nil
+	return prepared{command: command, env: env, names: portNames(spec.Ports, command, env)}, nil
 }
 
 // python returns the interpreter of the spec's environment, or nothing where it has none.

@@ -22,10 +22,10 @@ const (
 // the replica's number from 0. A Spec is a value: the supervisor keeps it, and its owner must not change it any more.
 type Spec struct {
 	Name     string
-	Command  []string // the first word is looked up in the Python environment first; `python` is its interpreter
-	Env      []string // NAME=value, after the supervisor's own environment
-	Dir      string   // where the command runs, and to what relative paths are relative
-	Replicas int      // 0 means 1
+	Command  []string          // the first word is looked up in the Python environment first; `python` is its interpreter
+	Env      map[string]string // besides the supervisor's own environment
+	Dir      string            // where the command runs, and to what relative paths are relative
+	Replicas int               // 0 means 1
 
 	Environment  string            // the name of a prepared Python environment, found from Dir upwards
 	Requirements []string          // else: what to install into an environment of the server's own
@@ -33,7 +33,10 @@ type Spec struct {
 
 	Ports map[string]int // fixed ports by placeholder; those not named are chosen
 	Ready Probe
-	Grace time.Duration // from SIGTERM to SIGKILL; 0 means 5 s
+	// Revision changes nothing by itself: a spec that differs in it alone is a changed one, as where a file that the command
+	// reads was edited.
+	Revision string
+	Grace    time.Duration // from SIGTERM to SIGKILL; 0 means 5 s
 }
 
 // Probe says when a server is ready.
@@ -77,28 +80,38 @@ func (s *Spec) check() error {
 	case s.replicas() > 1 && len(s.Ports) > 0:
 		return fmt.Errorf("start server %s: %d replicas cannot share a fixed port; leave the port out to have one chosen for each", s.Name, s.replicas())
 	}
-	for _, e := range s.Env {
-		if !strings.Contains(e, "=") {
-			return fmt.Errorf("start server %s: environment variable %q: NAME=value is expected", s.Name, e)
+	for name := range s.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return fmt.Errorf("start server %s: environment variable %q: a name is not empty and has no =", s.Name, name)
 		}
 	}
 	if s.Function != nil {
 		return nil
 	}
-	names := s.portNames()
+	names := portNames(s.Ports, s.Command, s.variables())
 	if !slices.Contains(names, HTTPPort) && !slices.Contains(names, GRPCPort) {
 		return fmt.Errorf("start server %s: its command and env name no {port}, so nobody knows where it listens; write {port} where the server takes its port", s.Name)
 	}
 	return nil
 }
 
-// portNames lists the ports that the server has, in order.
-func (s *Spec) portNames() []string {
+// variables is Env as processes have it, in order.
+func (s *Spec) variables() []string {
+	var list []string
+	for name, value := range s.Env {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// portNames lists the ports that a server has, in order: the fixed ones and those that its command or its variables name.
+func portNames(fixed map[string]int, command, variables []string) []string {
 	var names []string
-	for name := range s.Ports {
+	for name := range fixed {
 		names = append(names, name)
 	}
-	for _, text := range slices.Concat(s.Command, s.Env) {
+	for _, text := range slices.Concat(command, variables) {
 		for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
 			// Other braces, as JSON has them, are left as they are.
 			if name := m[1]; name == HTTPPort || strings.HasSuffix(name, "_port") {

@@ -18,11 +18,11 @@ func TestASpecThatCanNeverRunIsRefusedWithAWayOut(t *testing.T) {
 		"nothing to run":              {Spec{Name: "a"}, "neither a command nor a Python function"},
 		"two things to run":           {Spec{Name: "a", Command: []string{"x", "{port}"}, Function: function}, "both a command and a Python function"},
 		"a fixed port for two":        {Spec{Name: "a", Command: []string{"x"}, Replicas: 2, Ports: map[string]int{"port": 1}}, "2 replicas cannot share"},
-		"a variable without a value":  {Spec{Name: "a", Command: []string{"x", "{port}"}, Env: []string{"DEBUG"}}, "NAME=value is expected"},
+		"a variable without a name":   {Spec{Name: "a", Command: []string{"x", "{port}"}, Env: map[string]string{"A=B": ""}}, "has no ="},
 		"nobody knows where it is":    {Spec{Name: "a", Command: []string{"x", "{other_port}"}}, "write {port}"},
 		"a port that no one is told":  {Spec{Name: "a", Command: []string{"x"}}, "write {port}"},
 		"fixed, so it is known":       {Spec{Name: "a", Command: []string{"x"}, Ports: map[string]int{"port": 1}}, ""},
-		"in a variable":               {Spec{Name: "a", Command: []string{"x"}, Env: []string{"PORT={port}"}}, ""},
+		"in a variable":               {Spec{Name: "a", Command: []string{"x"}, Env: map[string]string{"PORT": "{port}"}}, ""},
 		"gRPC alone":                  {Spec{Name: "a", Command: []string{"x", "--grpc={grpc_port}"}}, ""},
 		"a function brings its ports": {Spec{Name: "a", Function: function}, ""},
 	} {
@@ -63,8 +63,8 @@ func TestPlaceholdersBecomePortsAndOtherBracesStay(t *testing.T) {
 			t.Errorf("expand(%q) = %q, want %q", text, got, want)
 		}
 	}
-	s := Spec{Command: []string{"a", "{port}", "{port}"}, Env: []string{"M={metrics_port}", "R={replica}"}, Ports: map[string]int{"grpc_port": 1}}
-	if got, want := s.portNames(), []string{"grpc_port", "metrics_port", "port"}; !reflect.DeepEqual(got, want) {
+	s := Spec{Command: []string{"a", "{port}", "{port}"}, Env: map[string]string{"M": "{metrics_port}", "R": "{replica}"}, Ports: map[string]int{"grpc_port": 1}}
+	if got, want := portNames(s.Ports, s.Command, s.variables()), []string{"grpc_port", "metrics_port", "port"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("portNames() = %v, want %v", got, want)
 	}
 }
@@ -74,16 +74,15 @@ func FuzzExpandLeavesNoPortPlaceholderThatItKnows(f *testing.F) {
 	f.Add("{{port}}")
 	f.Add("{")
 	f.Fuzz(func(t *testing.T, text string) {
-		s := Spec{Env: []string{"A=" + text}}
 		ports := map[string]int{}
-		for i, name := range s.portNames() {
+		for i, name := range portNames(nil, []string{text}, nil) {
 			ports[name] = firstPort + i
 		}
-		again := Spec{Env: []string{"A=" + expand(text, ports, 0)}}
-		for _, name := range again.portNames() {
+		again := expand(text, ports, 0)
+		for _, name := range portNames(nil, []string{again}, nil) {
 			// {{port}} becomes {20000}, which is no name; only new nesting could make one.
 			if _, known := ports[name]; known && !strings.Contains(text, "{{") && !strings.Contains(text, "}}") {
-				t.Errorf("%q still has {%s}", again.Env[0], name)
+				t.Errorf("%q still has {%s}", again, name)
 			}
 		}
 	})

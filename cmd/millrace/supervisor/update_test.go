@@ -60,7 +60,7 @@ func TestAChangedServerOfAFixedPortKeepsThePort(t *testing.T) {
 	spec.Ports = map[string]int{HTTPPort: port}
 	h.start(t, spec)
 	h.ready(t)
-	spec.Env = []string{"WORD=new"}
+	spec.Env = map[string]string{"WORD": "new"}
 	if err := h.Update([]Spec{spec}); err != nil {
 		t.Fatal(err)
 	}

@@ -55,8 +55,13 @@ def output(value, declared: dict) -> ResponseOutput:
         data = [item if isinstance(item, str) else item.decode() if isinstance(item, bytes) else str(item) for item in array.flat]
     else:
         array = np.asarray(value)
-        typed = array.astype(DTYPES[datatype])
-        if array.dtype.kind in "iub" and not np.array_equal(array, typed):
+        try:
+            with np.errstate(all="ignore"):
+                typed = array.astype(DTYPES[datatype])
+        except (TypeError, ValueError) as error:
+            raise InferenceError(f"output {name}: {error}") from None
+        # Rounding to a float type is what its declaration asks for; anything else that changes a value is a mistake.
+        if typed.dtype.kind != "f" and not np.array_equal(array, typed):
             raise InferenceError(f"output {name}: a value does not fit {datatype}")
         data = typed.ravel().tolist()
     shape = [len(data), *(1 for _ in declared["shape"][1:])] if array.ndim == 1 else list(array.shape)
