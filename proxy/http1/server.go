@@ -145,11 +145,11 @@ func (c *ServerConn) firstBytes() error {
 	}
 	c.mu.Lock()
 	switch {
-	case c.closed || c.draining && c.opts.DrainGrace <= 0:
+	case c.closed:
 		c.mu.Unlock()
 		return io.EOF
 	case c.draining:
-		c.ex.readBy.exactly(c.opts.DrainGrace)
+		c.ex.readBy.exactly(max(c.opts.DrainGrace, minDrainGrace))
 	default:
 		c.ex.readBy.within(c.opts.IdleTimeout)
 	}
@@ -189,6 +189,9 @@ func (c *ServerConn) refuse(err error) error {
 	}
 	return err
 }
+
+// minDrainGrace lets a request be read that has arrived by the time that its connection is drained.
+const minDrainGrace = 5 * time.Millisecond
 
 const (
 	lingerBytes = 256 << 10
