@@ -2,11 +2,13 @@ package client
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -23,13 +25,13 @@ func (c *Client) answer(str *adsStream, r *discovery.DeltaDiscoveryResponse) err
 	c.mu.Unlock()
 	if t == nil {
 		reply.ErrorDetail = status.Detail(r.GetTypeUrl(), len(r.GetResources()), unasked(r))
-		return c.send(str, reply)
+		return c.pace(str, &str.strangers, reply)
 	}
 
 	c.mu.Lock()
 	update, errs := t.updateLocked(r)
 	c.mu.Unlock()
-	if len(update.Resources)+len(update.Removed) > 0 || !t.known {
+	if !update.empty() || !t.known {
 		t.known = true
 		errs = append(errs, c.handler.Apply(update)...)
 	}
@@ -37,7 +39,7 @@ func (c *Client) answer(str *adsStream, r *discovery.DeltaDiscoveryResponse) err
 	c.heard(t, r.GetSystemVersionInfo(), r.GetControlPlane().GetIdentifier(), errs)
 
 	reply.ErrorDetail = status.Detail(r.GetTypeUrl(), len(r.GetResources()), errs)
-	return c.pace(str, t, reply)
+	return c.pace(str, &t.nack, reply)
 }
 
 // updateLocked unwraps a response and takes out what is bad before anybody looks into it: duplicates, foreign types,
@@ -82,6 +84,12 @@ func (t *subscription) updateLocked(r *discovery.DeltaDiscoveryResponse) (Update
 	for _, name := range r.GetRemovedResources() {
 		if times[name] == 1 && t.wantsLocked(name) {
 			u.Removed = append(u.Removed, name)
+		}
+	}
+	for _, e := range r.GetResourceErrors() {
+		if name := e.GetResourceName().GetName(); t.wantsLocked(name) {
+			code := codes.Code(e.GetErrorDetail().GetCode()).String()
+			u.Failed = append(u.Failed, ResourceError{Name: name, Code: code, Message: e.GetErrorDetail().GetMessage()})
 		}
 	}
 	return u, errs
@@ -149,8 +157,7 @@ func (t *subscription) accept(u Update, errs []ResourceError) {
 
 // pace sends the answer, or holds it back if it is a NACK that follows an earlier one of the type too fast: some servers
 // answer a NACK with the same thing again, tens of thousands of times a second.
-func (c *Client) pace(str *adsStream, t *subscription, reply *discovery.DeltaDiscoveryRequest) error {
-	n := &t.nack
+func (c *Client) pace(str *adsStream, n *nackPace, reply *discovery.DeltaDiscoveryRequest) error {
 	if reply.GetErrorDetail() == nil {
 		*n = nackPace{}
 		return c.send(str, reply)
@@ -171,12 +178,12 @@ func (c *Client) pace(str *adsStream, t *subscription, reply *discovery.DeltaDis
 }
 
 // heldNacks returns when the first NACK that is held must be sent, zero if none is, and whether a server floods us.
-func (c *Client) heldNacks() (due time.Time, flooded bool) {
-	for _, t := range c.subscriptions() {
-		if t.nack.held != nil && (due.IsZero() || t.nack.due.Before(due)) {
-			due = t.nack.due
+func (c *Client) heldNacks(str *adsStream) (due time.Time, flooded bool) {
+	for n := range c.paces(str) {
+		if n.held != nil && (due.IsZero() || n.due.Before(due)) {
+			due = n.due
 		}
-		flooded = flooded || t.nack.flooded
+		flooded = flooded || n.flooded
 	}
 	return due, flooded
 }
@@ -184,8 +191,7 @@ func (c *Client) heldNacks() (due time.Time, flooded bool) {
 // releaseNacks sends the NACKs whose time has come.
 func (c *Client) releaseNacks(str *adsStream) error {
 	now := time.Now()
-	for _, t := range c.subscriptions() {
-		n := &t.nack
+	for n := range c.paces(str) {
 		if n.held == nil || now.Before(n.due) {
 			continue
 		}
@@ -196,4 +202,16 @@ func (c *Client) releaseNacks(str *adsStream) error {
 		}
 	}
 	return nil
+}
+
+// paces are the back-offs of all types, and that of those that were never asked for.
+func (c *Client) paces(str *adsStream) iter.Seq[*nackPace] {
+	return func(yield func(*nackPace) bool) {
+		for _, t := range c.subscriptions() {
+			if !yield(&t.nack) {
+				return
+			}
+		}
+		yield(&str.strangers)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -213,6 +214,30 @@ func TestHeartbeatChangesNothing(t *testing.T) {
 	l.send(response("2", &discovery.Resource{Name: "a", Version: "1", Ttl: durationpb.New(time.Second)}))
 	if ack := l.next(); ack.GetErrorDetail() != nil || len(calls) != 1 {
 		t.Errorf("answered %v after %d calls", ack, len(calls))
+	}
+}
+
+func TestResourceThatTheControlPlaneCannotGiveIsReportedAndNotRefused(t *testing.T) {
+	s, addr := startScript(t)
+	got := make(chan client.Update, 1)
+	c := start(t, addr, func(u client.Update) []client.ResourceError {
+		got <- u
+		return nil
+	})
+	c.Subscribe(typeA, "a")
+	l := s.stream()
+	l.next()
+	r := response("1")
+	r.ResourceErrors = []*discovery.ResourceError{{
+		ResourceName: &discovery.ResourceName{Name: "a"}, ErrorDetail: &rpcstatus.Status{Code: 7, Message: "not for you"},
+	}}
+	l.send(r)
+	if ack := l.next(); ack.GetErrorDetail() != nil {
+		t.Errorf("got %v", ack)
+	}
+	want := client.ResourceError{Name: "a", Code: "PermissionDenied", Message: "not for you"}
+	if u := <-got; len(u.Failed) != 1 || u.Failed[0] != want {
+		t.Errorf("got %v, want %v", u.Failed, want)
 	}
 }
 

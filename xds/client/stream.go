@@ -64,7 +64,8 @@ func (c *Client) awaitSubscription(ctx context.Context) bool {
 // adsStream is one incremental ADS stream, owned by the client's goroutine.
 type adsStream struct {
 	grpc.BidiStreamingClient[discovery.DeltaDiscoveryRequest, discovery.DeltaDiscoveryResponse]
-	started bool // the node was sent
+	started   bool     // the node was sent
+	strangers nackPace // of the types that were never asked for
 }
 
 // stream opens one stream and serves it until it ends. It says whether there was any response, and why it ended.
@@ -113,7 +114,7 @@ func (c *Client) stream(ctx context.Context) (answered bool, err error) {
 	defer hold.Stop()
 	for {
 		in := responses
-		if due, flooded := c.heldNacks(); !due.IsZero() {
+		if due, flooded := c.heldNacks(str); !due.IsZero() {
 			hold.Reset(time.Until(due))
 			if flooded {
 				in = nil // what is not read, the server cannot send without end

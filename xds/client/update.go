@@ -30,7 +30,13 @@ type Update struct {
 	Resources []Resource
 	// Removed are the names that were deleted, or that were asked for and do not exist.
 	Removed []string
+	// Failed are resources that the control plane could not give (resource_errors), with the gRPC code as their code. What
+	// is held of them stays good.
+	Failed []ResourceError
 }
+
+// empty says that the update changes nothing.
+func (u *Update) empty() bool { return len(u.Resources)+len(u.Removed)+len(u.Failed) == 0 }
 
 // Handler takes what the control plane says.
 type Handler interface {

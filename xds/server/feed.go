@@ -7,6 +7,9 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 )
 
+// maxInFlight bounds the responses that a client may leave unanswered and still be heard on, for each type.
+const maxInFlight = 64
+
 // feed is one type on one stream. Guarded by group.mu, but for what it says otherwise.
 type feed struct {
 	typeURL string

@@ -180,6 +180,9 @@ func (p *peer) sent(typeURL string, fl flight) {
 		fl.at = time.Now()
 		f.sent, f.sentAt = fl.version, fl.at
 		f.inFlight = append(f.inFlight, fl)
+		if len(f.inFlight) > maxInFlight {
+			f.inFlight = slices.Delete(f.inFlight, 0, 1)
+		}
 	}
 }
 

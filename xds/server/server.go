@@ -49,7 +49,7 @@ func WithNodeGroup(of func(*core.Node) string) Option {
 }
 
 // WithObserver sets a function that is told what the nodes do. It is called by the goroutine of the node's stream, which
-// waits for it; it may call the server.
+// waits for it; it may call the server, but for Await and Stop.
 func WithObserver(observe func(Event)) Option {
 	return func(s *Server) { s.observer = observe }
 }
