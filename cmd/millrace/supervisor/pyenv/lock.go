@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// lock takes the lock file path, calling busy once if another process has it, and returns what gives it back. The
-// kernel gives it back for a process that dies.
-func lock(ctx context.Context, path string, busy func()) (unlock func(), err error) {
+// lock takes the lock file path, calling busy once if another process has it. Closing the file gives it back, once no
+// child process that inherited it is left: an installer that outlives us still writes into the environment.
+func lock(ctx context.Context, path string, busy func()) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func lock(ctx context.Context, path string, busy func()) (unlock func(), err err
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
 		case err == nil:
-			return func() { f.Close() }, nil
+			return f, nil
 		case err == syscall.EINTR:
 			continue
 		case err != syscall.EWOULDBLOCK:

@@ -54,7 +54,7 @@ func (s *Store) Ensure(ctx context.Context, env Env) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("prepare environment %s: %w", env.Name, err)
 	}
-	build := func() error { return s.install(ctx, env, dir) }
+	build := func(lock *os.File) error { return s.install(ctx, env, dir, lock) }
 	if err := s.once(ctx, env.Name, dir, build); err != nil {
 		return "", err
 	}
@@ -64,28 +64,29 @@ func (s *Store) Ensure(ctx context.Context, env Env) (string, error) {
 	return interpreter(dir), nil
 }
 
-// once runs build under dir's lock unless dir is whole, and marks it whole.
-func (s *Store) once(ctx context.Context, name, dir string, build func() error) error {
+// once runs build under dir's lock, which the commands that build runs are to inherit, unless dir is whole, and marks it
+// whole.
+func (s *Store) once(ctx context.Context, name, dir string, build func(lock *os.File) error) error {
 	if whole(dir) {
 		return nil
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return fmt.Errorf("prepare environment %s: %w", name, err)
 	}
-	unlock, err := lock(ctx, dir+".lock", func() {
+	held, err := lock(ctx, dir+".lock", func() {
 		s.say("environment %s: waiting for another process that prepares it", name)
 	})
 	if err != nil {
 		return fmt.Errorf("prepare environment %s: %w", name, err)
 	}
-	defer unlock()
+	defer held.Close()
 	if whole(dir) { // the other process finished it
 		return nil
 	}
 	if err := os.RemoveAll(dir); err != nil { // what an interrupted installation left
 		return fmt.Errorf("prepare environment %s: %w", name, err)
 	}
-	if err := build(); err != nil {
+	if err := build(held); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, marker), nil, 0o644); err != nil {
@@ -94,16 +95,16 @@ func (s *Store) once(ctx context.Context, name, dir string, build func() error) 
 	return nil
 }
 
-func (s *Store) install(ctx context.Context, env Env, dir string) error {
+func (s *Store) install(ctx context.Context, env Env, dir string, lock *os.File) error {
 	uv, err := s.uv(ctx)
 	if err != nil {
 		return err
 	}
 	done := s.watch("environment " + env.Name)
-	err = s.run(ctx, env.text(), uv, "venv", "--quiet", "--python", env.python(), dir)
+	err = s.run(ctx, lock, env.text(), uv, "venv", "--quiet", "--python", env.python(), dir)
 	if err == nil && len(env.Requirements) > 0 {
 		// Bytecode is compiled now: a server whose packages are not compiled starts up to ten times slower.
-		err = s.run(ctx, env.text(), uv, "pip", "install", "--quiet", "--compile-bytecode",
+		err = s.run(ctx, lock, env.text(), uv, "pip", "install", "--quiet", "--compile-bytecode",
 			"--python", interpreter(dir), "--requirement", "-")
 	}
 	done(err)
@@ -119,16 +120,16 @@ func (s *Store) uv(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("prepare the installer uv: %w", err)
 	}
-	build := func() error {
+	build := func(lock *os.File) error {
 		python, err := exec.LookPath("python3")
 		if err != nil {
 			return fmt.Errorf("prepare the installer uv: %w; install Python 3.9 or newer", err)
 		}
 		done := s.watch("installer uv")
-		if err = s.run(ctx, "", python, "-m", "venv", dir); err != nil {
+		if err = s.run(ctx, lock, "", python, "-m", "venv", dir); err != nil {
 			err = fmt.Errorf("%w; python3 needs its venv module (on Debian: python3-venv)", err)
 		} else {
-			err = s.run(ctx, "", interpreter(dir), "-m", "pip", "install", "--quiet", uvRequirement)
+			err = s.run(ctx, lock, "", interpreter(dir), "-m", "pip", "install", "--quiet", uvRequirement)
 		}
 		done(err)
 		if err != nil {
@@ -142,10 +143,11 @@ func (s *Store) uv(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "bin", "uv"), nil
 }
 
-// run runs one command to its end; input is its standard input.
-func (s *Store) run(ctx context.Context, input string, name string, args ...string) error {
+// run runs one command to its end; it inherits lock, and input is its standard input.
+func (s *Store) run(ctx context.Context, lock *os.File, input string, name string, args ...string) error {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.ExtraFiles = []*os.File{lock}
 	cmd.Stdin = strings.NewReader(input)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	// An activated environment of the user's must not be mistaken for the one that is made here.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -15,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeUV stands in for the installer: it notes its calls beside itself, makes the environment's folder, and fails where a
-// file tells it to.
+// fakeUV stands in for the installer: it notes its calls beside itself, makes the environment's folder, and fails, or
+// leaves a process behind, where a file tells it to.
 const fakeUV = `#!/bin/sh
 here=$(dirname "$0")
 echo "$*" >> "$here/calls"
@@ -25,6 +27,7 @@ if [ "$1" = venv ]; then
 	mkdir -p "$dir/bin" && touch "$dir/bin/python"
 else
 	cat > "$here/requirements"
+	if [ -e "$here/linger" ]; then sleep 600 >/dev/null 2>&1 & echo $! > "$here/linger"; fi
 	if [ -e "$here/fail" ]; then echo "no version of vader matches"; exit 2; fi
 fi
 `
@@ -150,19 +153,57 @@ func TestOfManyAtOnceOneInstalls(t *testing.T) {
 func TestWhoWaitsForTheLockGivesUpWithItsContext(t *testing.T) {
 	s, _ := newTestStore(t)
 	env := Env{Name: "e", Requirements: []string{"a"}}
-	unlock, err := lock(t.Context(), filepath.Join(s.dir, env.folder()+".lock"), func() {})
+	held, err := lock(t.Context(), filepath.Join(s.dir, env.folder()+".lock"), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
-	ctx, cancel := context.WithCancel(t.Context())
-	s.progress = writerFunc(func(p []byte) (int, error) { // it says that it waits: then its caller has enough
-		cancel()
-		return len(p), nil
-	})
-	if _, err := s.Ensure(ctx, env); !errors.Is(err, context.Canceled) {
+	defer held.Close()
+	if err := ensureUntilItWaits(t, s, env); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
+}
+
+func TestAnInstallerThatIsStillAtItKeepsTheLock(t *testing.T) {
+	s, bin := newTestStore(t)
+	linger := filepath.Join(bin, "linger")
+	if err := os.WriteFile(linger, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env := Env{Name: "e", Requirements: []string{"a"}}
+	dir := filepath.Dir(filepath.Dir(ensure(t, s, env)))
+	text, err := os.ReadFile(linger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(linger), os.Remove(filepath.Join(dir, marker))); err != nil {
+		t.Fatal(err)
+	}
+	if err := ensureUntilItWaits(t, s, env); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v: want that it waits for the process that was left behind", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.progress = new(lockedBuffer)
+	ensure(t, s, env)
+}
+
+// ensureUntilItWaits gives up as soon as there is something to wait for.
+func ensureUntilItWaits(t *testing.T, s *Store, env Env) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.progress = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte("waiting for another process")) {
+			cancel()
+		}
+		return len(p), nil
+	})
+	_, err := s.Ensure(ctx, env)
+	return err
 }
 
 type writerFunc func([]byte) (int, error)
