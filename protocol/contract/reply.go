@@ -14,6 +14,15 @@ func (c *Contract) Reply(out *message.Content) (reply *message.Content, dropped 
 	if c == nil || len(c.Outputs) == 0 {
 		return out, 0, nil
 	}
+	split, err := columns(out, func(name string) bool { return byTensor(c.Outputs, name) != nil })
+	if err != nil {
+		return nil, 0, err
+	}
+	if split != nil {
+		named := *out
+		named.Tensors = split
+		out = &named
+	}
 	mapped := *out
 	mapped.Answer = c.AnswerName()
 	mapped.Tensors = make([]tensor.Tensor, 0, len(c.Outputs))
@@ -65,7 +74,7 @@ func (c *Contract) output(out *message.Content, f *Field) (t tensor.Tensor, ok b
 	if len(out.Tensors) == 1 && out.Tensors[0].Name == "" && sole(c.Outputs) == f.Name {
 		return out.Tensors[0], true, nil
 	}
-	if len(out.Tensors) == 0 && len(out.JSON) > 0 {
+	if len(out.JSON) > 0 {
 		ok, err = jsontensor.FindIn(out.JSON, name, &t)
 		return t, ok, err
 	}

@@ -32,8 +32,12 @@ func (s *source) gather(in *message.Content, c *Contract) error {
 			return err
 		}
 	case len(in.Tensors) == 1 && in.Tensors[0].Name == "":
-		if err := s.addColumns(in, c); err != nil {
+		split, err := columns(in, func(name string) bool { return byName(c.Inputs, name) != nil })
+		if err != nil {
 			return err
+		}
+		if split != nil {
+			s.tensors = split
 		}
 		s.only = sole(c.Inputs)
 	}
@@ -99,32 +103,34 @@ func (s *source) addObject(text []byte) error {
 	return sc.Err()
 }
 
-// addColumns splits a matrix whose column names are fields of the contract.
-func (s *source) addColumns(in *message.Content, c *Contract) error {
-	t := &in.Tensors[0]
-	if len(in.Names) == 1 && byName(c.Inputs, in.Names[0]) != nil {
-		named := *t
-		named.Name = in.Names[0]
-		s.tensors = []tensor.Tensor{named}
-		return nil
-	}
-	if len(in.Names) < 2 || len(t.Shape) != 2 || t.Shape[1] != int64(len(in.Names)) {
-		return nil
+// columns returns the columns of the only tensor of in, which has no name, as tensors with their names, or nil unless every
+// column's name is known.
+func columns(in *message.Content, known func(name string) bool) ([]tensor.Tensor, error) {
+	if len(in.Tensors) != 1 || in.Tensors[0].Name != "" || len(in.Names) == 0 {
+		return nil, nil
 	}
 	for _, n := range in.Names {
-		if byName(c.Inputs, n) == nil {
-			return nil
+		if !known(n) {
+			return nil, nil
 		}
 	}
-	columns, err := tensor.Columns(t)
+	t := &in.Tensors[0]
+	if len(in.Names) == 1 {
+		named := *t
+		named.Name = in.Names[0]
+		return []tensor.Tensor{named}, nil
+	}
+	if len(t.Shape) != 2 || t.Shape[1] != int64(len(in.Names)) {
+		return nil, nil
+	}
+	split, err := tensor.Columns(t)
 	if err != nil {
-		return message.Invalid(CodeShape, "columns: %v", err)
+		return nil, message.Invalid(CodeShape, "columns: %v", err)
 	}
-	for i := range columns {
-		columns[i].Name = in.Names[i]
+	for i := range split {
+		split[i].Name = in.Names[i]
 	}
-	s.tensors = columns
-	return nil
+	return split, nil
 }
 
 // take returns the tensor of a field, or nil, and marks it as used.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -177,7 +178,7 @@ func (b *builder) each(entries []int, depth int) error {
 	for _, e := range entries {
 		t := b.tensors[e]
 		if len(t.Shape) == 0 || n >= 0 && t.Shape[0] != n {
-			return fmt.Errorf("tensor %q: what stands under [*] has the same number of rows in all", t.Name)
+			return message.Invalid(CodeNoForm, "tensor %q: expected the same number of rows in all inputs", t.Name)
 		}
 		n = t.Shape[0]
 		rows, err := NewRows(t)

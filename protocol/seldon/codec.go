@@ -1,0 +1,140 @@
+package seldon
+
+import (
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/jsontensor"
+	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/message"
+)
+
+// Codec is the codec of SeldonMessages over REST.
+type Codec struct{}
+
+var _ message.Codec = Codec{}
+
+// Dialect returns message.SeldonREST.
+func (Codec) Dialect() message.Dialect { return message.SeldonREST }
+
+// DecodeRequest reads a SeldonMessage. Its tensor has no name. JSON and texts without escapes are views of w's body.
+func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
+	d, err := decode(w)
+	if err != nil {
+		return nil, err
+	}
+	return d.c, nil
+}
+
+// DecodeReply reads a SeldonMessage as DecodeRequest does. One that says FAILURE and has no payload is a failure of the server.
+func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
+	d, err := decode(w)
+	if err != nil {
+		return nil, err
+	}
+	if d.status.failed && d.form == none {
+		return nil, &message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "the server answered FAILURE: " + d.status.String()}
+	}
+	return d.c, nil
+}
+
+// EncodeRequest renders a message for a node's method. What is a SeldonMessage already passes as its bytes; for Aggregate the
+// messages become one array, those that are SeldonMessages byte for byte.
+func (Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wire, error) {
+	if t.Method == message.Aggregate {
+		return aggregate(in, t)
+	}
+	if len(in) != 1 {
+		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "method " + t.Method.String() + " takes one message"}
+	}
+	b, err := bodyOf(in[0], t)
+	if err != nil {
+		return nil, err
+	}
+	return &message.Wire{Dialect: message.SeldonREST, Body: b, JSONLength: -1}, nil
+}
+
+// bodyOf returns m as a SeldonMessage; the caller owns the reference.
+func bodyOf(m *message.Message, t *message.Target) (*body.Body, error) {
+	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && len(t.Parameters) == 0 {
+		return w.Body.Retain(), nil
+	}
+	c, err := m.Content()
+	if err != nil {
+		return nil, err
+	}
+	e := encoder{buf: make([]byte, 0, 256), extent: jsontensor.Whole}
+	if c.Scalar {
+		e.extent = jsontensor.OneRow
+	}
+	if len(c.Tensors) == 1 {
+		e.form = formNamed(c.Tensors[0].Name)
+	}
+	if err := e.message(c, c.ID, c.Parameters.Under(t.Parameters)); err != nil {
+		return nil, err
+	}
+	return body.Of(e.buf), nil
+}
+
+func aggregate(in []*message.Message, t *message.Target) (*message.Wire, error) {
+	var w body.Writer
+	fail := func(err error) (*message.Wire, error) {
+		w.Discard()
+		return nil, err
+	}
+	for i, m := range in {
+		b, err := bodyOf(m, t)
+		if err != nil {
+			return fail(err)
+		}
+		s := jsontext.NewScanner(b.Bytes())
+		s.Skip()
+		if err := s.End(); err != nil {
+			b.Release()
+			return fail(&message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "a part's reply cannot be aggregated: data is not JSON: " + err.Error()})
+		}
+		separator := ","
+		if i == 0 {
+			separator = "["
+		}
+		_, err = w.Write([]byte(separator))
+		if err == nil {
+			err = w.Append(b)
+		}
+		b.Release()
+		if err != nil {
+			return fail(err)
+		}
+	}
+	end := "]"
+	if len(in) == 0 {
+		end = "[]"
+	}
+	if _, err := w.Write([]byte(end)); err != nil {
+		return fail(err)
+	}
+	all, err := w.Body()
+	if err != nil {
+		return nil, err
+	}
+	return &message.Wire{Dialect: message.SeldonREST, Body: all, JSONLength: -1}, nil
+}
+
+// EncodeReply renders m for a client, in the form in which it asked where that holds the value. A SeldonMessage passes as
+// its bytes.
+func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
+	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST {
+		return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+	}
+	c, err := m.Content()
+	if err != nil {
+		return nil, err
+	}
+	e := encoder{buf: make([]byte, 0, 256), form: formOf(a.Wire), extent: jsontensor.ExtentFor(a)}
+	id := a.ID
+	if id == "" {
+		id = c.ID
+	}
+	if err := e.message(c, id, c.Parameters); err != nil {
+		return nil, err
+	}
+	return &message.Wire{Dialect: message.SeldonREST, Body: body.Of(e.buf), JSONLength: -1, Status: 200}, nil
+}

@@ -1,0 +1,99 @@
+package seldon
+
+import (
+	"strconv"
+
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/message"
+)
+
+// statusText is a Status as it came.
+type statusText struct {
+	code           string // a number's text
+	info, reason   string
+	failed, exists bool
+}
+
+// read reads a Status: its status is FAILURE or 1 (the wrapper writes the number, and −1 for the code).
+func (st *statusText) read(s *jsontext.Scanner) {
+	st.exists = true
+	for s.Object(); s.NextKey(); {
+		switch key := s.Key(); string(key) {
+		case "code":
+			st.code = string(s.Skip())
+		case "info":
+			st.info = text(s)
+		case "reason":
+			st.reason = text(s)
+		case "status":
+			v := text(s)
+			st.failed = v == "FAILURE" || v == "1"
+		default:
+			s.Skip()
+		}
+	}
+}
+
+// text reads a string, or the text of any other value.
+func text(s *jsontext.Scanner) string {
+	if s.Kind() == jsontext.String {
+		return s.Text()
+	}
+	if s.TryNull() {
+		return ""
+	}
+	return string(s.Skip())
+}
+
+func (st *statusText) String() string {
+	out := st.info
+	if st.reason != "" {
+		if out != "" {
+			out = st.reason + ": " + out
+		} else {
+			out = st.reason
+		}
+	}
+	if out == "" && st.code != "" {
+		out = "code " + st.code
+	}
+	return out
+}
+
+// ErrorText returns what a server says in the body of an error: its reason and info, or the body's text where it is no
+// Status.
+func ErrorText(w *message.Wire) string {
+	d, err := decode(w)
+	if err == nil && d.status.exists {
+		if s := d.status.String(); s != "" {
+			return s
+		}
+	}
+	return string(w.Body.Bytes()[:min(w.Body.Len(), 1<<10)])
+}
+
+// EncodeFailure renders f as a Status with its HTTP status. The error of a Seldon server passes as it came.
+func (Codec) EncodeFailure(f *message.Failure, a *message.Asking) *message.Wire {
+	if f.Kind == message.FailedUpstream && f.Reply != nil {
+		if w := f.Reply.Wire(); w != nil && w.Dialect == message.SeldonREST && w.Body.Len() > 0 {
+			return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
+		}
+	}
+	status := f.HTTPStatus()
+	buf := append(make([]byte, 0, 256), `{"status":{"code":`...)
+	buf = append(strconv.AppendInt(buf, int64(status), 10), `,"info":`...)
+	bare := *f
+	bare.Code = ""
+	buf = jsontext.AppendString(buf, bare.Error())
+	if f.Code != "" {
+		buf = jsontext.AppendString(append(buf, `,"reason":`...), string(f.Code))
+	}
+	buf = append(buf, `,"status":"FAILURE"}`...)
+	if a != nil && a.ID != "" {
+		buf = jsontext.AppendString(append(buf, `,"meta":{"puid":`...), a.ID)
+		buf = append(buf, '}')
+	}
+	buf = append(buf, '}')
+	return &message.Wire{Dialect: message.SeldonREST, Body: body.Of(buf), JSONLength: -1, Status: status}
+}
