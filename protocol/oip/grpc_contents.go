@@ -1,0 +1,188 @@
+package oip
+
+import (
+	"encoding/binary"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/tensor"
+)
+
+// contentsField returns the field of InferTensorContents that holds a datatype, or 0 where it has none.
+func contentsField(d tensor.Datatype) int32 {
+	switch d {
+	case tensor.Bool:
+		return 1
+	case tensor.Int8, tensor.Int16, tensor.Int32:
+		return 2
+	case tensor.Int64:
+		return 3
+	case tensor.Uint8, tensor.Uint16, tensor.Uint32:
+		return 4
+	case tensor.Uint64:
+		return 5
+	case tensor.FP32:
+		return 6
+	case tensor.FP64:
+		return 7
+	case tensor.Bytes:
+		return 8
+	}
+	return 0
+}
+
+var contentsNames = [...]string{"", "bool_contents", "int_contents", "int64_contents", "uint_contents", "uint64_contents", "fp32_contents", "fp64_contents", "bytes_contents"}
+
+// decodeContents turns a tensor's typed contents to data. Floats that came packed stay where they are.
+func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) error {
+	n, err := tensor.Elements(t.Shape)
+	if err != nil {
+		return malformed("%s '%s' for model '%s': %v", s.what, t.Name, c.Model, err)
+	}
+	if len(b) == 0 && n > 0 {
+		return malformed("unable to find data for %s tensor '%s' for model '%s' in request.", s.what, t.Name, c.Model)
+	}
+	want := contentsField(t.Datatype)
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("the contents of " + s.what + " '" + t.Name + "'")
+		}
+		b = rest
+		switch {
+		case f.number > 8:
+		case f.number == want:
+			if err := appendContents(t, &f, len(rest) == 0); err != nil {
+				return malformed("%s '%s' for model '%s': %v", s.what, t.Name, c.Model, err)
+			}
+		case want == 0:
+			f := malformed("%s '%s' for model '%s': %s has no typed contents", s.what, t.Name, c.Model, t.Datatype)
+			f.Remedy = "send it in " + s.rawName
+			return f
+		default:
+			return malformed("unexpected explicit tensor data for %s tensor '%s' for model '%s' of type '%s', expected datatype '%s', got %s", s.what, t.Name, c.Model, t.Datatype, t.Datatype, contentsNames[f.number])
+		}
+	}
+	got := 0
+	if size := t.Datatype.Size(); size > 0 {
+		got = len(t.Data) / size
+	} else if got, err = tensor.CountBytes(t.Data); err != nil {
+		return malformed("%s '%s' for model '%s': %v", s.what, t.Name, c.Model, err)
+	}
+	if got != n {
+		return malformed("%s '%s' for model '%s': expected %d elements for shape %v, got %d", s.what, t.Name, c.Model, n, t.Shape, got)
+	}
+	return nil
+}
+
+// appendContents adds the elements of one field: one, or, where they are packed, many. only says that no field follows.
+func appendContents(t *tensor.Tensor, f *field, only bool) error {
+	d := t.Datatype
+	switch {
+	case d == tensor.Bytes && f.kind == protowire.BytesType:
+		t.Data = tensor.AppendBytes(t.Data, f.bytes)
+	case d == tensor.FP32 && f.kind == protowire.Fixed32Type:
+		t.Data = binary.LittleEndian.AppendUint32(t.Data, uint32(f.num))
+	case d == tensor.FP64 && f.kind == protowire.Fixed64Type:
+		t.Data = binary.LittleEndian.AppendUint64(t.Data, f.num)
+	case d.IsFloat() && f.kind == protowire.BytesType:
+		if len(f.bytes)%d.Size() != 0 {
+			return truncated(contentsNames[f.number])
+		}
+		if only && len(t.Data) == 0 {
+			t.Data = f.bytes
+		} else {
+			t.Data = append(t.Data, f.bytes...)
+		}
+	case !d.IsFloat() && d != tensor.Bytes && f.kind == protowire.VarintType:
+		return appendVarint(t, f.num)
+	case !d.IsFloat() && d != tensor.Bytes && f.kind == protowire.BytesType:
+		if t.Data == nil { // a varint takes a byte at least
+			t.Data = make([]byte, 0, min(len(f.bytes), t.Len())*d.Size())
+		}
+		for b := f.bytes; len(b) > 0; {
+			v, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return truncated(contentsNames[f.number])
+			}
+			b = b[n:]
+			if err := appendVarint(t, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// appendVarint adds an integer or boolean. As protobuf has it, 32-bit fields take the low bits of what is there.
+func appendVarint(t *tensor.Tensor, v uint64) error {
+	fits := true
+	switch t.Datatype {
+	case tensor.Bool:
+		b := byte(0)
+		if v != 0 {
+			b = 1
+		}
+		t.Data = append(t.Data, b)
+	case tensor.Int8:
+		t.Data, fits = append(t.Data, byte(v)), int32(v) >= math.MinInt8 && int32(v) <= math.MaxInt8
+	case tensor.Int16:
+		t.Data, fits = binary.LittleEndian.AppendUint16(t.Data, uint16(v)), int32(v) >= math.MinInt16 && int32(v) <= math.MaxInt16
+	case tensor.Uint8:
+		t.Data, fits = append(t.Data, byte(v)), uint32(v) <= math.MaxUint8
+	case tensor.Uint16:
+		t.Data, fits = binary.LittleEndian.AppendUint16(t.Data, uint16(v)), uint32(v) <= math.MaxUint16
+	case tensor.Int32, tensor.Uint32:
+		t.Data = binary.LittleEndian.AppendUint32(t.Data, uint32(v))
+	default:
+		t.Data = binary.LittleEndian.AppendUint64(t.Data, v)
+	}
+	if !fits {
+		return malformed("element %d is %d, which %s cannot hold", len(t.Data)/t.Datatype.Size()-1, int32(v), t.Datatype)
+	}
+	return nil
+}
+
+// appendTyped appends t's data as a field of InferTensorContents; t's datatype has one.
+func appendTyped(dst []byte, t *tensor.Tensor) []byte {
+	number := protowire.Number(contentsField(t.Datatype))
+	if t.Datatype == tensor.Bytes {
+		for walk := t.Strings(); ; {
+			element, ok := walk.Next()
+			if !ok {
+				return dst
+			}
+			dst = protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), element)
+		}
+	}
+	if len(t.Data) == 0 {
+		return dst
+	}
+	dst = protowire.AppendTag(dst, number, protowire.BytesType)
+	if t.Datatype.IsFloat() {
+		return protowire.AppendBytes(dst, t.Data)
+	}
+	n := len(t.Data) / t.Datatype.Size()
+	size := 0
+	for i := range n {
+		size += protowire.SizeVarint(varintAt(t, i))
+	}
+	dst = protowire.AppendVarint(dst, uint64(size))
+	for i := range n {
+		dst = protowire.AppendVarint(dst, varintAt(t, i))
+	}
+	return dst
+}
+
+func varintAt(t *tensor.Tensor, i int) uint64 {
+	if t.Datatype == tensor.Uint64 {
+		return binary.LittleEndian.Uint64(t.Data[8*i:])
+	}
+	v, _ := t.Int64At(i)
+	if t.Datatype == tensor.Bool && v != 0 {
+		return 1
+	}
+	return uint64(v)
+}
