@@ -20,7 +20,10 @@ type Objects struct {
 // Server is one process or service with a protocol; many models may live in it.
 type Server struct {
 	Namespace, Name string
-	Protocol        Protocol
+	// Place is the name by which a binding file calls it, and under which it runs: Name, or a SeldonDeployment's
+	// DEPLOYMENT/CONTAINER.
+	Place    string
+	Protocol Protocol
 	// URLs are replicas and transports; none where the server is started or found elsewhere.
 	URLs []URL
 	// Run, where set, is how `millrace up` starts it.

@@ -27,7 +27,7 @@ func encodeContractFields(fs []contract.Field, positions map[string]ast.Position
 		f := &fs[i]
 		p := &pb.ContractField{
 			Name: f.Name, Tensor: f.Tensor, Datatype: EncodeDatatype(f.Type), ShapeDeclared: f.Shape != nil,
-			Parameters: EncodeParameters(f.Parameters), Optional: f.Optional, Default: encodeTensor(f.Default), Position: encodePosition(positions[f.Name]),
+			Parameters: EncodeParameters(f.Parameters), Optional: f.Optional, Default: encodeTensor(f.Default), Position: EncodePosition(positions[f.Name]),
 		}
 		for _, dim := range f.Shape {
 			p.Shape = append(p.Shape, &pb.Dimension{Size: dim.Size, Rows: dim.Rows})

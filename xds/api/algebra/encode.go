@@ -18,14 +18,14 @@ func EncodeGraph(g *ast.Graph, address *pb.Address) *pb.InferenceGraph {
 		Origin:   g.Origin,
 		Askable:  g.Askable,
 		Address:  address,
-		Position: encodePosition(g.Pos),
+		Position: EncodePosition(g.Pos),
 	}
 }
 
 func encodeFields(fs []ast.Field) []*pb.Field {
 	var out []*pb.Field
 	for _, f := range fs {
-		out = append(out, &pb.Field{Name: f.Name, Datatype: EncodeDatatype(f.Type), Position: encodePosition(f.Pos)})
+		out = append(out, &pb.Field{Name: f.Name, Datatype: EncodeDatatype(f.Type), Position: EncodePosition(f.Pos)})
 	}
 	return out
 }
@@ -43,7 +43,7 @@ func encodePart(p ast.Part) *pb.Part {
 		return nil
 	}
 	c := p.Base()
-	out := &pb.Part{Label: c.Label, Policies: encodePolicies(&c.Policies), Position: encodePosition(c.Pos)}
+	out := &pb.Part{Label: c.Label, Policies: encodePolicies(&c.Policies), Position: EncodePosition(c.Pos)}
 	switch p := p.(type) {
 	case *ast.Call:
 		out.Operator = &pb.Part_Call{Call: encodeCall(p)}
@@ -80,24 +80,24 @@ func encodePart(p ast.Part) *pb.Part {
 }
 
 func encodePolicies(p *ast.Policies) *pb.Policies {
-	out := &pb.Policies{Timeout: encodeDuration(p.Timeout), Optional: p.Optional}
+	out := &pb.Policies{Timeout: EncodeDuration(p.Timeout), Optional: p.Optional}
 	if r := p.Retry; r != nil {
-		out.Retry = &pb.Retry{Attempts: uint32(r.Attempts), PerTryTimeout: encodeDuration(r.PerTryTimeout), On: r.On}
+		out.Retry = &pb.Retry{Attempts: uint32(r.Attempts), PerTryTimeout: EncodeDuration(r.PerTryTimeout), On: r.On}
 	}
 	if b := p.Breaker; b != nil {
 		out.Breaker = &pb.Breaker{
 			ConsecutiveFailures: b.ConsecutiveFailures, FailureRatio: b.FailureRatio, MinRequests: b.MinRequests,
-			Interval: encodeDuration(b.Interval), OpenFor: encodeDuration(b.OpenFor), HalfOpenRequests: b.HalfOpenRequests,
+			Interval: EncodeDuration(b.Interval), OpenFor: EncodeDuration(b.OpenFor), HalfOpenRequests: b.HalfOpenRequests,
 		}
 	}
 	if h := p.Hedge; h != nil {
-		out.Hedge = &pb.Hedge{After: encodeDuration(h.After)}
+		out.Hedge = &pb.Hedge{After: EncodeDuration(h.After)}
 	}
 	if c := p.Cache; c != nil {
-		out.Cache = &pb.Cache{Ttl: encodeDuration(c.TTL), Entries: uint32(c.Entries)}
+		out.Cache = &pb.Cache{Ttl: EncodeDuration(c.TTL), Entries: uint32(c.Entries)}
 	}
 	if b := p.Batch; b != nil {
-		out.Batch = &pb.Batch{MaxRows: uint32(b.MaxRows), MaxWait: encodeDuration(b.MaxWait)}
+		out.Batch = &pb.Batch{MaxRows: uint32(b.MaxRows), MaxWait: EncodeDuration(b.MaxWait)}
 	}
 	if l := p.Limit; l != nil {
 		out.Limit = &pb.Limit{MaxConcurrent: uint32(l.MaxConcurrent), MaxQueue: uint32(l.MaxQueue)}
@@ -141,7 +141,7 @@ func encodeCall(c *ast.Call) *pb.Call {
 func encodeBindings(bs []ast.Binding) []*pb.Binding {
 	var out []*pb.Binding
 	for _, b := range bs {
-		out = append(out, &pb.Binding{Field: b.Field, From: b.From, Output: b.Output, Position: encodePosition(b.Pos)})
+		out = append(out, &pb.Binding{Field: b.Field, From: b.From, Output: b.Output, Position: EncodePosition(b.Pos)})
 	}
 	return out
 }
@@ -150,14 +150,14 @@ func encodeSteps(s *ast.Steps) *pb.Steps {
 	out := &pb.Steps{Out: encodeBindings(s.Out)}
 	for _, st := range s.Steps {
 		out.Steps = append(out.Steps, &pb.Step{
-			Name: st.Name, Part: encodePart(st.Part), In: encodeBindings(st.In), When: encodeCondition(st.When), Position: encodePosition(st.Pos),
+			Name: st.Name, Part: encodePart(st.Part), In: encodeBindings(st.In), When: encodeCondition(st.When), Position: EncodePosition(st.Pos),
 		})
 	}
 	return out
 }
 
 func encodeCombine(c *ast.Combine) *pb.Combine {
-	out := &pb.Combine{Position: encodePosition(c.Pos)}
+	out := &pb.Combine{Position: EncodePosition(c.Pos)}
 	switch c.By {
 	case ast.Merge:
 		out.By = &pb.Combine_Merge{Merge: &pb.Merge{}}
@@ -192,10 +192,10 @@ func encodeChoose(c *ast.Choose) *pb.Choose {
 		out.By = &pb.Choose_Wish{Wish: &pb.ByWish{Header: c.Wish}}
 	}
 	for _, a := range c.Arms {
-		out.Arms = append(out.Arms, &pb.Arm{Name: a.Name, Weight: a.Weight, When: encodeCondition(a.When), Part: encodePart(a.Part), Position: encodePosition(a.Pos)})
+		out.Arms = append(out.Arms, &pb.Arm{Name: a.Name, Weight: a.Weight, When: encodeCondition(a.When), Part: encodePart(a.Part), Position: EncodePosition(a.Pos)})
 	}
 	for _, w := range c.With {
-		out.With = append(out.With, &pb.With{Name: w.Name, Part: encodePart(w.Part), Output: w.Output, Position: encodePosition(w.Pos)})
+		out.With = append(out.With, &pb.With{Name: w.Name, Part: encodePart(w.Part), Output: w.Output, Position: EncodePosition(w.Pos)})
 	}
 	return out
 }
@@ -203,7 +203,7 @@ func encodeChoose(c *ast.Choose) *pb.Choose {
 func encodeCascade(c *ast.Cascade) *pb.Cascade {
 	out := &pb.Cascade{Else: encodePart(c.Else), Rows: pb.Rows(c.Rows)}
 	for _, t := range c.Tries {
-		out.Tries = append(out.Tries, &pb.Try{Part: encodePart(t.Part), Accept: encodeCondition(t.Accept), Position: encodePosition(t.Pos)})
+		out.Tries = append(out.Tries, &pb.Try{Part: encodePart(t.Part), Accept: encodeCondition(t.Accept), Position: EncodePosition(t.Pos)})
 	}
 	return out
 }
@@ -211,7 +211,7 @@ func encodeCascade(c *ast.Cascade) *pb.Cascade {
 func encodeMap(m *ast.Map) *pb.Map {
 	out := &pb.Map{}
 	for _, o := range m.Operations {
-		p := &pb.Operation{Position: encodePosition(o.Pos)}
+		p := &pb.Operation{Position: EncodePosition(o.Pos)}
 		switch o.Op {
 		case ast.Rename:
 			p.Op = &pb.Operation_Rename{Rename: &pb.Rename{Field: o.Field, To: o.To}}
@@ -249,7 +249,7 @@ func encodeTap(t *ast.Tap) *pb.Tap {
 	for _, s := range t.Shadows {
 		p := &pb.Shadow{
 			To: encodePart(s.To), Percent: s.Percent, Key: encodeCondition(s.Key), InFlight: uint32(s.InFlight),
-			Timeout: encodeDuration(s.Timeout), Position: encodePosition(s.Pos),
+			Timeout: EncodeDuration(s.Timeout), Position: EncodePosition(s.Pos),
 		}
 		for _, c := range s.Compare {
 			cmp := &pb.Compare{Field: c.Field}

@@ -39,7 +39,8 @@ func EncodeDatatype(d tensor.Datatype) pb.Datatype {
 	return pb.Datatype_DATATYPE_UNSPECIFIED
 }
 
-func encodePosition(p ast.Position) *pb.Position {
+// EncodePosition returns the wire form of a place; nil where it is unknown.
+func EncodePosition(p ast.Position) *pb.Position {
 	if p == (ast.Position{}) {
 		return nil
 	}
@@ -51,7 +52,8 @@ func DecodePosition(p *pb.Position) ast.Position {
 	return ast.Position{File: p.GetFile(), Line: int(p.GetLine()), Column: int(p.GetColumn())}
 }
 
-func encodeDuration(d time.Duration) *durationpb.Duration {
+// EncodeDuration returns the wire form of d; nil for 0.
+func EncodeDuration(d time.Duration) *durationpb.Duration {
 	if d == 0 {
 		return nil
 	}
@@ -125,7 +127,7 @@ func encodeCondition(c *ast.Condition) *pb.Condition {
 	if c == nil {
 		return nil
 	}
-	out := &pb.Condition{Position: encodePosition(c.Pos)}
+	out := &pb.Condition{Position: EncodePosition(c.Pos)}
 	switch c.Language {
 	case ast.CEL:
 		out.Expression = &pb.Condition_Cel{Cel: c.Text}

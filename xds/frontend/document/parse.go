@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/millrace/millrace/graph/ast"
@@ -23,7 +24,9 @@ type Document struct {
 	Namespace  string // "default" where the object names none
 	Name       string
 	Pos        ast.Position
-	root       *yaml.Node
+	// Print is a fingerprint of what the document says, wherever in the file it stands.
+	Print uint64
+	root  *yaml.Node
 }
 
 // Key identifies an object: its kind, namespace and name.
@@ -66,9 +69,16 @@ func Parse(file string, src []byte) ([]*Document, []diagnostic.Diagnostic) {
 		r := &reader{file: file, found: &found}
 		d.Pos = r.position(d.root)
 		if d.head(r) {
+			d.Print = fingerprint(d.root)
 			docs = append(docs, d)
 		}
 	}
+}
+
+func fingerprint(n *yaml.Node) uint64 {
+	left := maxJSON
+	text, _ := appendJSON(nil, n, &left)
+	return xxhash.Sum64(text)
 }
 
 // head reads what every object has, and tells whether the rest can be read.
@@ -140,4 +150,18 @@ func lineOf(src []byte, n int) string {
 		}
 		src = rest
 	}
+}
+
+// ParseMap reads a file that is one mapping and no object, such as a binding file.
+func ParseMap(file string, src []byte, found *[]diagnostic.Diagnostic) (Map, bool) {
+	var n yaml.Node
+	if err := yaml.Unmarshal(src, &n); err != nil {
+		*found = append(*found, syntax(file, src, err))
+		return Map{}, false
+	}
+	if len(n.Content) == 0 {
+		return Map{}, false
+	}
+	m := Value{node: n.Content[0], reader: &reader{file: file, found: found}}.Map()
+	return m, m.node != nil
 }

@@ -215,7 +215,7 @@ func (r *reader) service(node, label string, serviceName, serviceURL document.Va
 			m.Path = "/"
 		}
 		r.objects.Servers = append(r.objects.Servers, &frontend.Server{
-			Namespace: r.doc.Namespace, Name: name, Protocol: frontend.Opaque, URLs: []frontend.URL{u}, External: true, Pos: v.Pos(), Origin: "KServe InferenceGraph",
+			Namespace: r.doc.Namespace, Name: name, Place: name, Protocol: frontend.Opaque, URLs: []frontend.URL{u}, External: true, Pos: v.Pos(), Origin: "KServe InferenceGraph",
 		})
 	}
 	m.Opaque = true

@@ -18,7 +18,7 @@ var serverFields = []string{"protocol", "urls", "python", "requirements", "comma
 
 // server reads a Server's fields from m, which may be a Model's specification too.
 func (r *reader) server(m document.Map, name string) *frontend.Server {
-	s := &frontend.Server{Namespace: r.doc.Namespace, Name: name, Pos: m.Pos(), Origin: r.doc.Kind}
+	s := &frontend.Server{Namespace: r.doc.Namespace, Name: name, Place: name, Pos: m.Pos(), Origin: r.doc.Kind}
 	s.Run = r.run(m)
 	s.Protocol = r.protocol(m, s.Run)
 	for _, u := range m.Get("urls").List() {
@@ -115,41 +115,58 @@ func URL(v document.Value) (frontend.URL, bool) {
 }
 
 func (r *reader) run(m document.Map) *frontend.Run {
-	run := &frontend.Run{Dir: path.Dir(r.doc.File), Pos: m.Pos()}
 	if v := m.Get("implementation"); v.Present() {
 		v.Refuse(document.CodeValue, "say how to start it: `command: […]`, or `python: file.py:function`", "implementation %s is not started by this version", v.String())
 	}
 	if v := m.Get("uri"); v.Present() {
 		v.Refuse(document.CodeValue, "say how to start the server: `command: […]`, or `python: file.py:function`", "a model's uri is not loaded by this version")
 	}
-	command, python := m.Get("command"), m.Get("python")
-	run.Command = command.Strings()
+	run := Run(m, path.Dir(r.doc.File))
+	if run == nil || len(run.Command) > 0 || run.Python != "" {
+		return run
+	}
+	for _, k := range []string{"requirements", "environment", "replicas", "env", "ports", "ready"} {
+		if m.Has(k) {
+			m.Get(k).Refuse(document.CodeMissing, "add `command: […]` or `python: file.py:function`, or remove it", "%s is for servers that are started here, and nothing says how", k)
+		}
+	}
+	return nil
+}
+
+// Run reads how a server is started; relative paths start at dir. It is nil where m says nothing of it. Neither command nor
+// python need be there: a binding may add to what an object says.
+func Run(m document.Map, dir string) *frontend.Run {
+	run := &frontend.Run{Dir: dir, Pos: m.Pos()}
+	said := false
+	get := func(key string) document.Value {
+		v := m.Get(key)
+		said = said || v.Present()
+		return v
+	}
+	run.Command = get("command").Strings()
+	python := get("python")
 	run.Python = python.String()
-	run.Requirements = m.Get("requirements").Strings()
-	run.Environment = m.Get("environment").String()
-	run.Replicas = max(m.Get("replicas").Int(1, 64), 1)
-	run.Ready = m.Get("ready").String()
-	env := m.Get("env").Map()
+	run.Requirements = get("requirements").Strings()
+	run.Environment = get("environment").String()
+	run.Replicas = get("replicas").Int(1, 64)
+	run.Ready = get("ready").String()
+	env := get("env").Map()
 	for _, k := range env.Keys() {
 		if run.Env == nil {
 			run.Env = map[string]string{}
 		}
 		run.Env[k] = env.Get(k).String()
 	}
-	for _, p := range m.Get("ports").List() {
+	for _, p := range get("ports").List() {
 		run.Ports = append(run.Ports, p.Int(1, 65535))
 	}
 	switch {
-	case command.Present() && python.Present():
+	case len(run.Command) > 0 && python.Present():
 		python.Refuse(document.CodeValue, "keep one of them", "a server is started by `command` or by `python`, not both")
 	case python.Present() && !strings.Contains(run.Python, ".py:"):
 		python.Refuse(document.CodeValue, "write it as file.py:function", "%q names no function", run.Python)
-	case !command.Present() && !python.Present():
-		for _, k := range []string{"requirements", "environment", "replicas", "env", "ports", "ready"} {
-			if m.Has(k) {
-				m.Get(k).Refuse(document.CodeMissing, "add `command: […]` or `python: file.py:function`, or remove it", "%s is for servers that are started here, and nothing says how", k)
-			}
-		}
+	}
+	if !said {
 		return nil
 	}
 	return run

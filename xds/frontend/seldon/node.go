@@ -210,7 +210,7 @@ func (r *reader) call(node string, method message.Method, v document.Value) *ast
 func (r *reader) declare(v document.Value, node string, endpoint document.Value, m document.Map) {
 	name := r.object(node)
 	m.Ignore("parameters") // they are the container's, in its environment
-	s := &frontend.Server{Namespace: r.doc.Namespace, Name: name, Protocol: frontend.Seldon, External: true, Pos: v.Pos(), Origin: Kind}
+	s := &frontend.Server{Namespace: r.doc.Namespace, Name: name, Place: r.doc.Name + "/" + node, Protocol: frontend.Seldon, External: true, Pos: v.Pos(), Origin: Kind}
 	if endpoint.Present() {
 		em := endpoint.Map()
 		one(em.Get("type"), "REST", "only REST endpoints are executed by this version")
