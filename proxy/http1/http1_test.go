@@ -136,6 +136,9 @@ func (r *relay) open() (stream.Upstream, error) {
 
 func (r *relay) pass(d stream.Downstream, u stream.Upstream) error {
 	head := d.Head()
+	if err := u.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		return err
+	}
 	if err := u.SendHead(head, head.ContentLength == 0); err != nil {
 		return err
 	}
@@ -193,7 +196,8 @@ func startRelay(t testing.TB, addr string, budget *body.Budget) string {
 	t.Helper()
 	relays := map[*stream.ConnInfo]*relay{}
 	lock := make(chan struct{}, 1)
-	front, _ := startServer(t, ServerOptions{Budget: budget}, handlerFunc(func(d stream.Downstream) {
+	opts := ServerOptions{Budget: budget, HeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, StreamIdle: time.Minute}
+	front, _ := startServer(t, opts, handlerFunc(func(d stream.Downstream) {
 		lock <- struct{}{}
 		r := relays[d.Conn()]
 		if r == nil {

@@ -120,7 +120,7 @@ func appendRequest(dst []byte, h *stream.RequestHead, chunked bool) []byte {
 	dst = append(dst, h.Path...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(append(dst, h.Authority...), "\r\n"...)
-	dst = appendFields(dst, &h.Header, chunked)
+	dst = appendFields(dst, &h.Header, chunked, h.Version == stream.HTTP2)
 	switch {
 	case chunked:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
@@ -128,7 +128,7 @@ func appendRequest(dst []byte, h *stream.RequestHead, chunked bool) []byte {
 		dst = appendLength(dst, max(h.ContentLength, 0))
 	}
 	if h.Header.Has("te") {
-		dst = append(dst, "Connection: TE\r\n"...)
+		dst = append(dst, "Connection: TE\r\n"...) // RFC 9110, section 10.1.4
 	}
 	return append(dst, "\r\n"...)
 }

@@ -67,12 +67,12 @@ func appendResponse(dst []byte, h *stream.ResponseHead, end ending, head bool, c
 	dst = strconv.AppendInt(dst, int64(h.Status), 10)
 	dst = append(dst, ' ')
 	if len(h.Reason) > 0 {
-		dst = append(dst, h.Reason...)
+		dst = appendText(dst, h.Reason)
 	} else {
 		dst = append(dst, http.StatusText(h.Status)...)
 	}
 	dst = append(dst, "\r\n"...)
-	dst = appendFields(dst, &h.Header, end == byChunks)
+	dst = appendFields(dst, &h.Header, end == byChunks, false)
 	switch {
 	case end == byChunks:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
@@ -93,13 +93,19 @@ func appendResponse(dst []byte, h *stream.ResponseHead, end ending, head bool, c
 }
 
 // appendFields appends the fields that travel, without those that the framing writes itself. Trailer announces what only a
-// chunked body can carry.
-func appendFields(dst []byte, h *stream.Header, chunked bool) []byte {
+// chunked body can carry. An HTTP/2 request may have several cookie fields for better compression, which have to be joined
+// (RFC 9113, section 8.2.3).
+func appendFields(dst []byte, h *stream.Header, chunked, joinCookies bool) []byte {
+	cookies := 0
 	for i := range h.Len() {
 		name, value := h.Field(i)
 		switch kindOf(name) {
 		case endToEnd:
-			if !chunked && len(name) == 7 && stream.EqualFold(name, "trailer") {
+			if !chunked && stream.EqualFold(name, "trailer") {
+				continue
+			}
+			if joinCookies && stream.EqualFold(name, "cookie") {
+				cookies++
 				continue
 			}
 		case te, expect:
@@ -108,19 +114,35 @@ func appendFields(dst []byte, h *stream.Header, chunked bool) []byte {
 		}
 		dst = appendField(dst, name, value)
 	}
-	return dst
+	if cookies == 0 {
+		return dst
+	}
+	separator := "cookie: "
+	for name, value := range h.All() {
+		if stream.EqualFold(name, "cookie") {
+			dst = appendText(append(dst, separator...), value)
+			separator = "; "
+		}
+	}
+	return append(dst, "\r\n"...)
 }
 
-// appendField appends one line. A CR, LF or NUL that a filter put into it becomes a space: it must not end the line.
+// appendField appends one line.
 func appendField(dst, name, value []byte) []byte {
+	dst = append(appendText(dst, name), ": "...)
+	return append(appendText(dst, value), "\r\n"...)
+}
+
+// appendText appends bytes of a line. A CR, LF or NUL that a filter put into them becomes a space: it must not end the line.
+func appendText(dst, text []byte) []byte {
 	start := len(dst)
-	dst = append(append(append(dst, name...), ": "...), value...)
+	dst = append(dst, text...)
 	for i := start; i < len(dst); i++ {
 		if c := dst[i]; c < ' ' && c != '\t' {
 			dst[i] = ' '
 		}
 	}
-	return append(dst, "\r\n"...)
+	return dst
 }
 
 func appendLength(dst []byte, n int64) []byte {

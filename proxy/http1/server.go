@@ -15,7 +15,8 @@ import (
 )
 
 // ServerConn serves the requests of one client's connection, one after another. Serve runs in the goroutine that calls it;
-// Drain and Close may be called by any.
+// Drain and Close may be called by any. A client that ends its sending side counts as one that left, as with Envoy: the
+// contexts of its requests are done.
 type ServerConn struct {
 	conn    net.Conn
 	info    *stream.ConnInfo
