@@ -95,6 +95,9 @@ func (s *source) addObject(text []byte) error {
 		return nil
 	}
 	for sc.Object(); sc.NextKey(); {
+		if len(s.tensors) == jsontensor.MaxNames {
+			return message.Invalid(jsontensor.CodeMalformed, "the request has more than %d fields", jsontensor.MaxNames)
+		}
 		t := tensor.Tensor{Name: string(sc.Key())}
 		if jsontensor.Parse(sc.Skip(), &t) == nil {
 			s.tensors = append(s.tensors, t)

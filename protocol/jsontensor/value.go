@@ -6,6 +6,9 @@ import (
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
+// MaxNames bounds the fields of one message, so that looking each up among the others stays cheap.
+const MaxNames = 1024
+
 // DecodeValue reads one valid JSON value as content: a scalar or regular array is a tensor without a name, an array of objects
 // with the same keys a column for each key, an object a tensor for each member. What of it has no form as tensors is left
 // out, and the content then has the JSON as well, for contracts with paths. All views are of text.
@@ -43,9 +46,26 @@ func members(s *jsontext.Scanner) (found []tensor.Tensor, whole bool) {
 			whole = false
 			continue
 		}
-		found = append(found, t)
+		if found = append(found, t); len(found) > MaxNames {
+			return nil, false
+		}
 	}
-	return found, whole
+	return lastOfEach(found), whole
+}
+
+// lastOfEach drops tensors whose name comes again.
+func lastOfEach(all []tensor.Tensor) []tensor.Tensor {
+	kept := all[:0]
+	for i := range all {
+		again := false
+		for j := i + 1; j < len(all) && !again; j++ {
+			again = all[j].Name == all[i].Name
+		}
+		if !again {
+			kept = append(kept, all[i])
+		}
+	}
+	return kept
 }
 
 // column gathers the values of one key as the text of an array.
@@ -67,7 +87,7 @@ func records(s *jsontext.Scanner) (found []tensor.Tensor, whole bool) {
 		for s.Object(); s.NextKey(); n++ {
 			c := columnNamed(columns, s.Key(), n)
 			if c == nil {
-				if rows > 0 {
+				if rows > 0 || len(columns) == MaxNames {
 					return nil, false
 				}
 				columns = append(columns, column{name: string(s.Key()), text: []byte{'['}})

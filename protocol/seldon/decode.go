@@ -91,6 +91,9 @@ func (d *decoder) refuse(what, why string) {
 }
 
 func (d *decoder) keep(name string, raw []byte) {
+	if len(d.c.Parameters) == jsontensor.MaxNames {
+		d.s.Fail("expected at most %d fields that are not known", jsontensor.MaxNames)
+	}
 	if d.s.Err() == nil {
 		d.c.Parameters.Set(name, tensor.JSONOf(string(raw)))
 	}

@@ -1,0 +1,21 @@
+package plain
+
+import (
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/jsontensor"
+	"github.com/millrace/millrace/protocol/message"
+)
+
+// EncodeFailure renders f as {"error": "…"} with its status. The error of a plain service passes as it came.
+func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
+	if f.Kind == message.FailedUpstream && f.Reply != nil {
+		if w := f.Reply.Wire(); w != nil && w.Dialect == message.Plain && w.Body.Len() > 0 {
+			return &message.Wire{Dialect: message.Plain, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
+		}
+	}
+	buf := jsontensor.AppendFailure(make([]byte, 0, 256), f)
+	return &message.Wire{Dialect: message.Plain, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1, Status: f.HTTPStatus()}
+}
+
+// ErrorText returns what a service says in the body of an error.
+func ErrorText(w *message.Wire) string { return jsontensor.ErrorText(w.Body.Bytes()) }
