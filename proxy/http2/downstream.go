@@ -94,6 +94,7 @@ func (d *downstream) SendHead(h *stream.ResponseHead, end bool) error {
 	d.tick = d.s.tick
 	if end {
 		d.endLocalLocked()
+		d.s.flushHereLocked()
 	}
 	return nil
 }

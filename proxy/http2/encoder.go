@@ -24,6 +24,8 @@ type encoder struct {
 	seed maphash.Seed
 	seen [512]uint64 // hashes of fields seen once; each may stand at two places
 
+	turn bool
+
 	table     map[string]uint64 // name, 0, value → the entry's number, counted from the first ever added
 	entries   []string          // the keys in the table, oldest first
 	added     uint64
@@ -108,7 +110,12 @@ func (e *encoder) seenBefore() bool {
 	case *a, *b:
 		return true
 	}
-	*b, *a = *a, h
+	// Taking them in turn lets two fields that share a place find another one in the end.
+	if e.turn = !e.turn; e.turn {
+		*a = h
+	} else {
+		*b = h
+	}
 	return false
 }
 

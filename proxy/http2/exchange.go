@@ -224,7 +224,7 @@ func (x *exchange) send(b *body.Body, end bool) error {
 		if end {
 			c.dataLocked(x, nil, 0, 0, true)
 			x.endLocalLocked()
-			c.kickLocked()
+			c.flushHereLocked()
 		}
 		return nil
 	case len(c.queue) == 0 && c.out.size < batchLimit && int64(n) <= min(x.outWindow, c.outWindow):
@@ -235,8 +235,10 @@ func (x *exchange) send(b *body.Body, end bool) error {
 		b.Release()
 		if end {
 			x.endLocalLocked()
+			c.flushHereLocked()
+		} else {
+			c.kickLocked()
 		}
-		c.kickLocked()
 		return nil
 	}
 	x.out, x.outAt, x.outEnd = b, 0, end
@@ -285,7 +287,6 @@ func (x *exchange) sendTrailers(h *stream.Header) error {
 	}
 	if h.Len() == 0 { // RFC 9113 §8.1 would allow an empty block, but peers do not all
 		c.dataLocked(x, nil, 0, 0, true)
-		c.kickLocked()
 	} else {
 		c.fields.begin()
 		c.fields.appendFields(h)
@@ -293,6 +294,7 @@ func (x *exchange) sendTrailers(h *stream.Header) error {
 	}
 	x.tick = c.tick
 	x.endLocalLocked()
+	c.flushHereLocked()
 	return nil
 }
 

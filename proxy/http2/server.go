@@ -278,6 +278,7 @@ func (s *ServerConn) replyLocked(id uint32, status int, end bool) {
 	s.fields.begin()
 	s.fields.appendResponse(&h)
 	s.writeHeadersLocked(id, true)
+	s.kickLocked()
 	if !end {
 		s.refuseLocked(id, http2.ErrCodeNo)
 	}

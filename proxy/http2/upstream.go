@@ -78,6 +78,7 @@ func (u *upstream) SendHead(h *stream.RequestHead, end bool) error {
 	c.writeHeadersLocked(u.id, end)
 	if end {
 		u.endLocalLocked()
+		c.flushHereLocked()
 	}
 	return nil
 }

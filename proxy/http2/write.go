@@ -20,6 +20,24 @@ func (c *conn) kickLocked() {
 	}
 }
 
+// flushHereLocked writes what is in the batch in the caller's goroutine, where the connection has no other exchange whose
+// frames could go out with it: that spares a change of goroutines, a quarter of what such a request costs. A batch that is
+// small nearly always fits the socket's buffer; where it does not, the write timeout bounds the wait.
+func (c *conn) flushHereLocked() {
+	if !c.writerIdle || len(c.streams) > 1 || c.out.size > yieldLimit {
+		c.kickLocked()
+		return
+	}
+	c.writerIdle = false
+	for !c.dead && c.fillLocked() {
+		c.flushLocked()
+	}
+	c.writerIdle = true
+	if c.dead || c.closing {
+		c.kickLocked()
+	}
+}
+
 // writeLoop is the writer's goroutine. It ends when the connection is dead, or closing with nothing left to write.
 func (c *conn) writeLoop() {
 	defer c.writing.Done()
@@ -150,7 +168,8 @@ func (c *conn) dataLocked(x *exchange, b *body.Body, at, n int, end bool) {
 	}
 }
 
-// writeHeadersLocked adds the block that the encoder holds as HEADERS, and CONTINUATION where it is long.
+// writeHeadersLocked adds the block that the encoder holds as HEADERS, and CONTINUATION where it is
+// long. Where it ends the message, having it written is left to the caller.
 func (c *conn) writeHeadersLocked(id uint32, end bool) {
 	p := c.fields.out
 	first := p[:min(len(p), c.peerFrame)]
@@ -163,7 +182,9 @@ func (c *conn) writeHeadersLocked(id uint32, end bool) {
 		p = p[len(part):]
 		_ = c.frames.WriteContinuation(id, len(p) == 0, part)
 	}
-	c.kickLocked()
+	if !end {
+		c.kickLocked()
+	}
 }
 
 // consumedLocked gives the peer back what it used of the connection's window, in steps of half of it.
