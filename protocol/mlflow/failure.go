@@ -1,0 +1,38 @@
+package mlflow
+
+import (
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/jsontensor"
+	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/message"
+)
+
+// EncodeFailure renders f as {"error_code": …, "message": …} with its status.
+func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
+	code := "INTERNAL_ERROR"
+	switch f.Kind {
+	case message.InvalidArgument, message.TooLarge:
+		code = "BAD_REQUEST"
+	case message.NotFound:
+		code = "RESOURCE_DOES_NOT_EXIST"
+	case message.PermissionDenied:
+		code = "PERMISSION_DENIED"
+	case message.Unimplemented:
+		code = "NOT_IMPLEMENTED"
+	case message.Unavailable, message.DeadlineExceeded:
+		code = "TEMPORARILY_UNAVAILABLE"
+	case message.ResourceExhausted:
+		code = "REQUEST_LIMIT_EXCEEDED"
+	}
+	buf := append(make([]byte, 0, 256), `{"error_code":"`+code+`","message":`...)
+	buf = append(jsontext.AppendString(buf, f.Error()), '}')
+	return &message.Wire{Dialect: message.MLflow, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1, Status: f.HTTPStatus()}
+}
+
+// ErrorText returns what a server says in the body of an error: its message, or text that is no JSON.
+func ErrorText(w *message.Wire) string { return jsontensor.ErrorText(w.Body.Bytes()) }
+
+// Path appends /invocations.
+func Path(dst []byte, _ *message.Target) []byte { return append(dst, "/invocations"...) }
+
+var _ message.Path = Path
