@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/graph/condition"
 	"github.com/millrace/millrace/graph/plan"
+	"github.com/millrace/millrace/graph/policy"
 	"github.com/millrace/millrace/protocol/message"
 )
 
@@ -44,10 +45,21 @@ func (r *Run) guard(f *frame, n *plan.Guard) {
 }
 
 // answer makes a reply without asking anyone.
-func (r *Run) answer(n *plan.Answer) (*message.Message, error) {
+func (r *Run) answer(n *plan.Answer, in *message.Message) (*message.Message, error) {
 	if n.Failure != nil {
 		own := *n.Failure
 		return nil, &own
+	}
+	if n.PerRow && len(n.Fields) > 0 {
+		request, err := in.Content()
+		if err != nil {
+			return nil, err
+		}
+		c, err := policy.Repeat(&message.Content{Tensors: n.Fields, ID: request.ID, Scalar: request.Scalar}, request)
+		if err != nil {
+			return nil, fail(&n.Info, CodeRows, message.InvalidArgument, "%v", err)
+		}
+		return r.make(c), nil
 	}
 	if n.JSON == nil {
 		return r.make(&message.Content{Tensors: n.Fields}), nil

@@ -75,7 +75,7 @@ func (r *Run) enter(f *frame) {
 		m, err := r.mapped(n, f.in)
 		r.end(f, m, err)
 	case *plan.Answer:
-		m, err := r.answer(n)
+		m, err := r.answer(n, f.in)
 		r.end(f, m, err)
 	case *plan.Pass:
 		m := f.in

@@ -5,7 +5,6 @@ import (
 
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/condition"
-	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
 )
@@ -65,6 +64,8 @@ type Call struct {
 	As string
 	// Share is the class of identical calls of a pure model, or 0.
 	Share int
+
+	unknown bool // no such model; such a call never gets into a plan
 }
 
 // Graph is a nested graph.
@@ -191,6 +192,8 @@ type Answer struct {
 	JSON    []byte
 	Failure *message.Failure
 	Status  int
+	// PerRow says that the fields are one row, given for each row of the batch that gets here.
+	PerRow bool
 }
 
 // Pass is the identity.
@@ -234,19 +237,4 @@ type Shadow struct {
 	By       *condition.Condition // the key by which messages are picked; nil: at random
 	InFlight int
 	Timeout  time.Duration
-}
-
-// Fields are known fields of a value; a nil *Fields is a value of which nothing is known.
-type Fields struct {
-	List []contract.Field
-	// Parts are the fields of a merge by part.
-	Parts []PartFields
-	// Answer is the field that stands for the whole.
-	Answer string
-}
-
-// PartFields are the fields of one part of a merge.
-type PartFields struct {
-	Name   string
-	Fields *Fields
 }

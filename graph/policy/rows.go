@@ -119,3 +119,23 @@ func stitchParts(out *message.Content, groups []Group, total int) (*message.Cont
 	}
 	return out, nil
 }
+
+// Repeat gives the one row of c once for each row of request.
+func Repeat(c, request *message.Content) (*message.Content, error) {
+	n, err := Rows(request)
+	if err != nil {
+		return nil, err
+	}
+	out := *c
+	out.Tensors = make([]tensor.Tensor, len(c.Tensors))
+	for i, t := range c.Tensors {
+		if len(t.Shape) == 0 {
+			t.Shape = []int64{1}
+		}
+		if t, err = t.Gather(make([]int, n)); err != nil {
+			return nil, err
+		}
+		out.Tensors[i] = t
+	}
+	return &out, nil
+}
