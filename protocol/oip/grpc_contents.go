@@ -2,6 +2,8 @@ package oip
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -33,7 +35,10 @@ func contentsField(d tensor.Datatype) int32 {
 	return 0
 }
 
-var contentsNames = [...]string{"", "bool_contents", "int_contents", "int64_contents", "uint_contents", "uint64_contents", "fp32_contents", "fp64_contents", "bytes_contents"}
+// contentsTypes are the datatypes that the fields hold, the widest where there are several.
+var contentsTypes = [...]tensor.Datatype{1: tensor.Bool, 2: tensor.Int32, 3: tensor.Int64, 4: tensor.Uint32, 5: tensor.Uint64, 6: tensor.FP32, 7: tensor.FP64, 8: tensor.Bytes}
+
+var errCut = errors.New("its typed contents are cut in the middle of an element")
 
 // decodeContents turns a tensor's typed contents to data. Floats that came packed stay where they are.
 func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) error {
@@ -62,7 +67,7 @@ func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) err
 			f.Remedy = "send it in " + s.rawName
 			return f
 		default:
-			return malformed("unexpected explicit tensor data for %s tensor '%s' for model '%s' of type '%s', expected datatype '%s', got %s", s.what, t.Name, c.Model, t.Datatype, t.Datatype, contentsNames[f.number])
+			return malformed("unexpected explicit tensor data for %s tensor '%s' for model '%s' of type '%s', expected datatype '%s'", s.what, t.Name, c.Model, contentsTypes[f.number], t.Datatype)
 		}
 	}
 	got := 0
@@ -89,7 +94,7 @@ func appendContents(t *tensor.Tensor, f *field, only bool) error {
 		t.Data = binary.LittleEndian.AppendUint64(t.Data, f.num)
 	case d.IsFloat() && f.kind == protowire.BytesType:
 		if len(f.bytes)%d.Size() != 0 {
-			return truncated(contentsNames[f.number])
+			return errCut
 		}
 		if only && len(t.Data) == 0 {
 			t.Data = f.bytes
@@ -105,7 +110,7 @@ func appendContents(t *tensor.Tensor, f *field, only bool) error {
 		for b := f.bytes; len(b) > 0; {
 			v, n := protowire.ConsumeVarint(b)
 			if n < 0 {
-				return truncated(contentsNames[f.number])
+				return errCut
 			}
 			b = b[n:]
 			if err := appendVarint(t, v); err != nil {
@@ -140,7 +145,7 @@ func appendVarint(t *tensor.Tensor, v uint64) error {
 		t.Data = binary.LittleEndian.AppendUint64(t.Data, v)
 	}
 	if !fits {
-		return malformed("element %d is %d, which %s cannot hold", len(t.Data)/t.Datatype.Size()-1, int32(v), t.Datatype)
+		return fmt.Errorf("element %d is %d, which %s cannot hold", len(t.Data)/t.Datatype.Size()-1, int32(v), t.Datatype)
 	}
 	return nil
 }

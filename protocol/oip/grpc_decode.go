@@ -47,6 +47,7 @@ func next(b []byte) (f field, rest []byte, ok bool) {
 		f.num, n = protowire.ConsumeFixed64(b)
 	case protowire.BytesType:
 		f.bytes, n = protowire.ConsumeBytes(b)
+		f.bytes = f.bytes[:len(f.bytes):len(f.bytes)] // nobody appends into the body
 	default:
 		n = protowire.ConsumeFieldValue(number, kind, b)
 	}

@@ -202,11 +202,21 @@ func (d *restDecoder) tensor() (t tensor.Tensor, err error) {
 		t.Data, d.data = d.data[:size:size], d.data[size:]
 		err = checkData(d.c, &t, d.side)
 	default:
-		if _, shared := t.Parameters.Get("shared_memory_region"); !shared && t.Len() > 0 {
-			err = malformed("unable to find data for %s tensor '%s' for model '%s' in request.", d.side.what, t.Name, d.c.Model)
-		}
+		err = d.noData(&t)
 	}
 	return t, err
+}
+
+// noData refuses a tensor without data, unless it has no elements or its data is elsewhere, which is refused by another name.
+func (d *restDecoder) noData(t *tensor.Tensor) error {
+	n, err := tensor.Elements(t.Shape)
+	if err != nil {
+		return malformed("%s '%s': %v", d.side.what, t.Name, err)
+	}
+	if _, shared := t.Parameters.Get("shared_memory_region"); n > 0 && !shared {
+		return malformed("unable to find data for %s tensor '%s' for model '%s' in request.", d.side.what, t.Name, d.c.Model)
+	}
+	return nil
 }
 
 func (d *restDecoder) readData(s *jsontext.Scanner, t *tensor.Tensor) ([]byte, error) {
