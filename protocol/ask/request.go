@@ -83,11 +83,11 @@ func (d *decoder) object() {
 			d.dollar(string(key))
 			continue
 		}
-		name, ok := d.name(key)
+		spec, ok := d.spec(key)
 		if !ok || d.s.TryNull() {
 			continue
 		}
-		d.field(name)
+		d.field(spec)
 	}
 }
 
@@ -105,15 +105,15 @@ func (d *decoder) dollar(key string) {
 	d.in.Parameters = tensor.ReadParameters(&d.s)
 }
 
-// name returns the field's name: the one of its spec where there is one, so that nothing is copied.
-func (d *decoder) name(key []byte) (string, bool) {
+// spec returns what is known of the field, which is its name alone where no fields are known.
+func (d *decoder) spec(key []byte) (FieldSpec, bool) {
 	for i := range d.fields {
 		if d.fields[i].Name == string(key) {
-			return d.fields[i].Name, true
+			return d.fields[i], true
 		}
 	}
 	if d.fields == nil {
-		return string(key), true
+		return FieldSpec{Name: string(key)}, true
 	}
 	d.failure = message.Invalid(contract.CodeUnknownField, "unknown field %q", key)
 	names := make([]string, len(d.fields))
@@ -121,11 +121,12 @@ func (d *decoder) name(key []byte) (string, bool) {
 		names[i] = d.fields[i].Name
 	}
 	d.failure.Remedy = contract.Suggest(string(key), names)
-	return "", false
+	return FieldSpec{}, false
 }
 
 // field reads one field's value.
-func (d *decoder) field(name string) {
+func (d *decoder) field(spec FieldSpec) {
+	name := spec.Name
 	if d.in.Tensor(name) != nil {
 		d.failure = message.Invalid(jsontensor.CodeMalformed, "field %q stands twice", name)
 		return
@@ -137,15 +138,18 @@ func (d *decoder) field(name string) {
 	if d.in.Tensors == nil {
 		d.in.Tensors = make([]tensor.Tensor, 0, max(len(d.fields), 1))
 	}
-	t := tensor.Tensor{Name: name}
 	if kind := d.s.Kind(); kind == jsontext.Object {
 		d.failure = unfit(name, kind.String())
 		return
 	}
-	if !jsontensor.Read(&d.s, &t) {
-		f := jsontensor.Malformed(d.s.Err())
-		f.Detail = "field \"" + name + "\": " + f.Detail
-		d.failure = f
+	as := spec.Type
+	if as.IsFloat() {
+		as = tensor.Untyped // an integer that the float may not hold is the contract's to refuse
+	}
+	t := tensor.ReadJSON(&d.s, as)
+	t.Name = name
+	if err := d.s.Err(); err != nil {
+		d.failure = message.Invalid(jsontensor.CodeMalformed, "field %q: %v", name, err)
 		return
 	}
 	switch {
@@ -167,23 +171,23 @@ func unfit(name, found string) *message.Failure {
 
 // bare reads a value without a name: the field that is due.
 func (d *decoder) bare() {
-	name := ""
+	var spec FieldSpec
 	n := 0
-	for i := range d.fields {
-		if f := &d.fields[i]; !f.Optional || len(d.fields) == 1 {
-			name, n = f.Name, n+1
+	for _, f := range d.fields {
+		if !f.Optional || len(d.fields) == 1 {
+			spec, n = f, n+1
 		}
 	}
 	switch {
 	case d.fields == nil:
-		name = "text"
+		spec.Name = "text"
 	case n != 1:
 		f := message.Invalid(contract.CodeMissingField, "a value without a name stands for the only field that is due, and there are %d", n)
 		f.Remedy = "write an object: {\"field\": value}"
 		d.failure = f
 		return
 	}
-	d.field(name)
+	d.field(spec)
 }
 
 // missing returns the failure that names the first field that is due and not there.

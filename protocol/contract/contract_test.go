@@ -92,10 +92,10 @@ func TestWhatDoesNotFitIsRefusedByName(t *testing.T) {
 		{"a misspelt field", sentiment(), content(tensor.OfStrings("text", "a"), tensor.OfStrings("txet", "a")), CodeUnknownField, `unknown field "txet"; did you mean "text"?`},
 		{"a missing field with a near one", sentiment(), content(tensor.OfStrings("Text", "a")), CodeMissingField, `field "text" is missing: expected BYTES [rows,1], found "Text"; rename "Text" to "text"`},
 		{"nothing at all", sentiment(), content(), CodeMissingField, `field "text" is missing: expected BYTES [rows,1], found no fields`},
-		{"the wrong datatype", sentiment(), content(untyped("text", []int64{1}, "1")), CodeDatatype, `field "text": `},
+		{"the wrong datatype", sentiment(), content(untyped("text", []int64{1}, "1")), CodeDatatype, `resolve "text": expected strings`},
 		{"the wrong shape", two, content(untyped("a", []int64{3}, "1", "2", "3"), untyped("b", []int64{1}, "1")), CodeShape, `field "a": expected shape [rows,2], found [3]`},
 		{"different rows", two, content(untyped("a", []int64{1, 2}, "1", "2"), untyped("b", []int64{2}, "1", "2")), CodeShape, `field "a" has 1 rows and field "b" has 2`},
-		{"a fraction for an integer", two, content(untyped("a", []int64{2}, "1", "2"), untyped("b", []int64{1}, "1.5")), CodeDatatype, `field "b": `},
+		{"a fraction for an integer", two, content(untyped("a", []int64{2}, "1", "2"), untyped("b", []int64{1}, "1.5")), CodeDatatype, `resolve "b" as INT64: element 0 is 1.5`},
 	} {
 		_, err := c.c.Request(c.in)
 		var f *message.Failure
@@ -203,6 +203,21 @@ func TestATensorWithoutANameIsTheFieldThatIsDue(t *testing.T) {
 	out, err = c.Request(columns)
 	if err != nil || out.Tensors[0].Preview() != "[1,3]" || out.Tensors[1].Preview() != "[2.0,4.0]" {
 		t.Fatalf("%v %v", out, err)
+	}
+}
+
+func TestNoRowsAreOfAnyDatatype(t *testing.T) {
+	out, err := sentiment().Request(content(tensor.Tensor{Name: "text", Shape: []int64{0}}))
+	if err != nil || out.Tensors[0].Datatype != tensor.Bytes || formatShape(out.Tensors[0].Shape) != "[0,1]" {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
+func TestAnEmptyListOfObjectsHasEveryOutputWithoutRows(t *testing.T) {
+	c := &Contract{Outputs: []Field{{Name: "toxic", Type: tensor.Bool, Shape: shape("rows", "1")}, {Name: "words", Type: tensor.Bytes, Shape: shape("rows", "3")}}}
+	reply, dropped, err := c.Reply(content(tensor.Tensor{Shape: []int64{0}}))
+	if err != nil || dropped != 0 || formatShape(reply.Tensors[0].Shape) != "[0]" || formatShape(reply.Tensors[1].Shape) != "[0,3]" || reply.Tensors[1].Datatype != tensor.Bytes {
+		t.Errorf("%v, %d, %v", reply, dropped, err)
 	}
 }
 

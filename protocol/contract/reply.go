@@ -74,6 +74,13 @@ func (c *Contract) output(out *message.Content, f *Field) (t tensor.Tensor, ok b
 	if len(out.Tensors) == 1 && out.Tensors[0].Name == "" && sole(c.Outputs) == f.Name {
 		return out.Tensors[0], true, nil
 	}
+	if noRows(out) && f.Rows() {
+		t.Shape = make([]int64, len(f.Shape))
+		for i, d := range f.Shape[1:] {
+			t.Shape[i+1] = max(d.Size, 0)
+		}
+		return t, true, nil
+	}
 	if len(out.JSON) > 0 {
 		ok, err = jsontensor.FindIn(out.JSON, name, &t)
 		return t, ok, err
@@ -81,11 +88,16 @@ func (c *Contract) output(out *message.Content, f *Field) (t tensor.Tensor, ok b
 	return t, false, nil
 }
 
+// noRows tells whether out is an empty array, which is what a list of objects without any is: then no output has rows.
+func noRows(out *message.Content) bool {
+	return len(out.Tensors) == 1 && out.Tensors[0].Name == "" && len(out.Tensors[0].Shape) == 1 && out.Tensors[0].Shape[0] == 0
+}
+
 // toField makes t what callers see of f.
 func (f *Field) toField(t *tensor.Tensor) error {
 	t.Name = f.Name
 	if err := convert(t, f.Type); err != nil {
-		return badReply(CodeDatatype, "output %q: %v", f.Name, err)
+		return badReply(CodeDatatype, "%v", err)
 	}
 	shape, ok := fit(t.Shape, f.Shape)
 	if !ok {

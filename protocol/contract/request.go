@@ -111,10 +111,11 @@ func byName(fields []Field, name string) *Field {
 // toServer appends t to out as the server takes it.
 func (f *Field) toServer(t *tensor.Tensor, out *message.Content) error {
 	s := *t
-	s.Name = f.ServerName()
+	s.Name = f.Name
 	if err := convert(&s, f.Type); err != nil {
-		return message.Invalid(CodeDatatype, "field %q: %v", f.Name, err)
+		return message.Invalid(CodeDatatype, "%v", err)
 	}
+	s.Name = f.ServerName()
 	shape, ok := fit(s.Shape, f.Shape)
 	if !ok {
 		return message.Invalid(CodeShape, "field %q: expected shape %s, found %s", f.Name, formatDims(f.Shape), formatShape(t.Shape))
@@ -136,6 +137,10 @@ func under(p, fixed tensor.Parameters) tensor.Parameters {
 // convert makes t one of the declared datatype, exactly, or says why it cannot be. Untyped declares nothing.
 func convert(t *tensor.Tensor, to tensor.Datatype) error {
 	if to == tensor.Untyped || t.Datatype == to {
+		return nil
+	}
+	if t.Datatype == tensor.Untyped && len(t.Data) == 0 {
+		t.Datatype = to // no elements are of any datatype
 		return nil
 	}
 	name := t.Name
