@@ -31,6 +31,8 @@ const (
 	TooLarge                         // the response exceeds its limit or the process's budget
 )
 
+func (r Reason) String() string { return reasonText[r].text }
+
 // reasonText has, for each reason, Envoy's flag, its response code detail, and words.
 var reasonText = [...]struct {
 	flag, detail, text string

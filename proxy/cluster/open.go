@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/proxy/stream"
 )
 
@@ -39,6 +41,9 @@ func (a *Attempt) Host() string {
 	}
 	return a.last.Address
 }
+
+// Tries returns how many connections were tried or requests sent.
+func (a *Attempt) Tries() int { return a.tries }
 
 func (a *Attempt) base() (deadline time.Time, ctx context.Context) {
 	if a.Context == nil {
@@ -84,6 +89,34 @@ func (o *Opened) Finish(out Outcome) {
 	}
 	o.cluster.observe(o.Host, out)
 	*o = Opened{}
+}
+
+// Fail is Finish for a try that failed with err, which the error explains. perTry tells that the deadline was the try's and
+// not the request's. unseen is the proof that the server saw nothing.
+func (o *Opened) Fail(err error, a *Attempt, perTry bool) (e *Error, unseen bool) {
+	e = &Error{Reason: classify(err), Cluster: o.cluster.state.name, Host: o.Host.Address, Tries: a.tries, Cause: err}
+	out := OutcomeReset
+	var large *body.TooLarge
+	switch {
+	case errors.As(err, &large) || errors.Is(err, body.ErrBudget):
+		e.Reason, out = TooLarge, OutcomeUnknown
+	case e.Reason == Canceled:
+		out = OutcomeUnknown
+	case e.Reason == Timeout:
+		if out = OutcomeTimeout; perTry {
+			e.Reason = PerTryTimeout
+		}
+	case e.Reason == Reset:
+		unseen = o.Unprocessed()
+		if o.Version() == stream.HTTP2 {
+			e.Reason = RemoteReset
+		}
+	}
+	if e.Reason != Reset && e.Reason != RemoteReset {
+		o.Cancel()
+	}
+	o.Finish(out)
+	return e, unseen
 }
 
 // Open chooses an endpoint and opens a request on a connection to it. The error is an [*Error]. A connect that fails has

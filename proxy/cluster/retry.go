@@ -141,34 +141,38 @@ func (r *Retrier) PerTry() time.Duration {
 	return r.policy.perTry
 }
 
-// AfterError decides after a try that ended with err, which is an *[Error] of Open or what the exchange failed with.
-// unprocessed is stream.Upstream's proof; responded tells that some byte of a response came.
-func (r *Retrier) AfterError(err error, unprocessed, responded bool) bool {
-	e, opening := err.(*Error)
-	if p := r.policy; p != nil {
-		switch {
-		case responded:
-			return false
-		case opening && (e.Reason == ConnectFailed || e.Reason == ConnectTimeout):
-			return r.take(on5xx | onGatewayError | onConnectFailure | onReset | onResetBeforeRequest)
-		case opening && e.Reason == PerTryTimeout:
-			return r.take(on5xx | onGatewayError)
-		case opening:
-			return false
-		case unprocessed:
-			return r.take(on5xx | onGatewayError | onReset | onRefusedStream | onResetBeforeRequest)
+// AfterError decides after a try that failed: of Open or of the exchange ([Opened.Fail]). unseen is the proof that the
+// server saw nothing; responded tells that some byte of a response came.
+func (r *Retrier) AfterError(e *Error, unseen, responded bool) bool {
+	var hit retryOn
+	switch e.Reason {
+	case ConnectFailed, ConnectTimeout:
+		hit = on5xx | onGatewayError | onConnectFailure | onReset | onResetBeforeRequest
+	case PerTryTimeout:
+		hit = on5xx | onGatewayError
+	case Reset, RemoteReset:
+		if hit = on5xx | onGatewayError | onReset; unseen {
+			hit |= onRefusedStream | onResetBeforeRequest
 		}
-		return classify(err) == Reset && r.take(on5xx|onGatewayError|onReset)
+	default:
+		return false
 	}
 	switch {
-	case opening || responded:
-		return false // Open has tried every endpoint
-	case unprocessed:
+	case responded:
+		return false
+	case r.policy != nil:
+		return r.take(hit)
+	case e.Reason != Reset && e.Reason != RemoteReset:
+		return false // Open has tried every endpoint, and nothing is retried after a timeout
+	case unseen:
 		r.resends++
 		return r.resends <= maxResends
 	}
-	return r.idempotent && r.retries == 0 && isReset(err) && r.claim()
+	return r.idempotent && r.retries == 0 && isReset(e.Cause) && r.claim()
 }
+
+// Limited tells that a retry was wanted and the policy's number was used up (URX).
+func (r *Retrier) Limited() bool { return r.limited }
 
 // AfterHead decides after a response's head, of which nothing was passed on.
 func (r *Retrier) AfterHead(h *stream.ResponseHead) bool {

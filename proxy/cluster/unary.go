@@ -362,33 +362,11 @@ func (c *Call) unopened() *failed {
 
 // broken is the failure of a try that was sent, or partly.
 func (c *Call) broken(err error, responded bool) *failed {
-	reason, out := classify(err), OutcomeReset
-	unprocessed := !responded && c.up.Unprocessed()
-	var tooLarge *body.TooLarge
-	switch {
-	case errors.As(err, &tooLarge) || errors.Is(err, body.ErrBudget):
-		reason, out = TooLarge, OutcomeUnknown
-	case reason == Canceled:
-		out = OutcomeUnknown
-	case reason == Timeout:
-		if out = OutcomeTimeout; c.tryEnds != c.req.Deadline {
-			reason = PerTryTimeout
-		}
-	case reason == Reset && c.up.Version() == stream.HTTP2:
-		reason = RemoteReset
-	}
-	if out != OutcomeReset || !isReset(err) {
-		c.up.Cancel()
-	}
-	c.finish(out)
-	e := &Error{Reason: reason, Cluster: c.req.Cluster.Name(), Host: c.Host(), Tries: c.attempt.tries, Cause: err}
-	var again bool
-	switch reason {
-	case PerTryTimeout:
-		again = c.retry.AfterError(e, false, responded)
-	case Reset, RemoteReset:
-		again = c.retry.AfterError(err, unprocessed, responded)
-	}
+	c.mu.Lock()
+	c.live = nil // from here on the connection may serve another request
+	c.mu.Unlock()
+	e, unseen := c.up.Fail(err, &c.attempt, c.tryEnds != c.req.Deadline)
+	again := c.retry.AfterError(e, unseen && !responded, responded)
 	e.Limited = c.retry.limited
 	return &failed{e, again}
 }
