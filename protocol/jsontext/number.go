@@ -1,5 +1,7 @@
 package jsontext
 
+import "encoding/binary"
+
 // Decimal is a number as it stands in the text: (-1)^Negative · Mantissa · 10^Exponent.
 type Decimal struct {
 	Text     []byte // as it stands; a view
@@ -99,6 +101,14 @@ func (d *Decimal) scan(buf []byte, start int) (end int, wrong string) {
 			}
 		}
 		zeros := i - from
+		for i+8 <= len(buf) {
+			w := binary.LittleEndian.Uint64(buf[i:])
+			if !eightDigits(w) {
+				break
+			}
+			mant = mant*100_000_000 + valueOfEight(w)
+			i += 8
+		}
 		for ; i < len(buf) && buf[i]-'0' <= 9; i++ {
 			mant = mant*10 + uint64(buf[i]-'0')
 		}
@@ -117,6 +127,20 @@ func (d *Decimal) scan(buf []byte, start int) (end int, wrong string) {
 	d.Text, d.Mantissa = buf[start:i:i], mant
 	d.Long = d.Long || significant > maxDigits
 	return i, ""
+}
+
+// eightDigits tells whether all eight bytes of w are digits: their high halves are 3, and stay so when 6 is added.
+func eightDigits(w uint64) bool {
+	const high = 0xF0F0F0F0F0F0F0F0
+	return w&high|(w+0x0606060606060606)&high>>4 == 0x3333333333333333
+}
+
+// valueOfEight returns the number that eight digits make, the first in the lowest byte: by pairs, then by fours, then all.
+func valueOfEight(w uint64) uint64 {
+	w -= 0x3030303030303030
+	w = w*10 + w>>8 // pairs, in every other byte
+	const pairs = 0x000000FF000000FF
+	return (w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)) >> 32
 }
 
 // exponent reads what follows an 'e' and returns where it ends, or, negated, where a digit is missing.

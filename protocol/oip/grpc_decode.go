@@ -31,7 +31,7 @@ type field struct {
 // next reads the first field of b and returns what is behind it. Groups come with their content in bytes, to be passed over.
 func next(b []byte) (f field, rest []byte, ok bool) {
 	number, kind, n := protowire.ConsumeTag(b)
-	if n < 0 {
+	if n < 0 || number > protowire.MaxValidNumber {
 		return f, nil, false
 	}
 	b = b[n:]

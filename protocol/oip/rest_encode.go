@@ -100,8 +100,8 @@ func (f *flat) jsonSize(binary bool) int {
 		return n + 64*len(f.tensors)
 	}
 	for i := range f.tensors {
-		if t := &f.tensors[i]; t.Datatype.IsFloat() {
-			n += len(t.Data)
+		if t := &f.tensors[i]; t.Datatype.Size() > 0 { // an FP32 takes some nine digits
+			n += 2 * len(t.Data)
 		}
 	}
 	return n

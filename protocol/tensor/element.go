@@ -91,6 +91,10 @@ func appendFloat(dst []byte, d Datatype, bits uint64) ([]byte, bool) {
 	if d == FP64 {
 		return binary.LittleEndian.AppendUint64(dst, bits), true
 	}
+	if d == FP32 && bits&(0x7FF<<52) != 0x7FF<<52 { // the processor rounds the same way
+		f := float32(math.Float64frombits(bits))
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(f)), !math.IsInf(float64(f), 0)
+	}
 	b, ok := formatOf(d).narrow(bits)
 	if d == FP32 {
 		return binary.LittleEndian.AppendUint32(dst, uint32(b)), ok
