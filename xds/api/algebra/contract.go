@@ -3,6 +3,8 @@ package algebra
 import (
 	"fmt"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/diagnostic"
 	"github.com/millrace/millrace/protocol/contract"
@@ -78,7 +80,9 @@ func (d *decoder) contractFields(fs []*pb.ContractField, pos *pb.Position, path 
 func CheckModel(r *pb.Model) []diagnostic.Diagnostic {
 	d := &decoder{}
 	_, name := d.name(r)
-	d.unknownFields(r.ProtoReflect(), r.GetPosition(), "model")
+	if !d.unknownFields(r.ProtoReflect(), r.GetPosition(), "model") {
+		return d.found
+	}
 	if len(r.GetTransports()) == 0 {
 		d.refuse(CodeMissing, r.GetPosition(), "transports", "model %s has no transport", name)
 	}
@@ -91,8 +95,36 @@ func CheckModel(r *pb.Model) []diagnostic.Diagnostic {
 			d.refuse(CodeBadValue, r.GetPosition(), at, "model %s: there is no dialect %s", name, t.GetDialect())
 		}
 	}
+	if _, ok := pb.Idempotence_name[int32(r.GetIdempotence())]; !ok {
+		d.refuse(CodeBadValue, r.GetPosition(), "idempotence", "model %s: there is no idempotence %d", name, r.GetIdempotence())
+	}
+	for i, h := range r.GetHeaders() {
+		if !httpguts.ValidHeaderFieldName(h.GetName()) || !httpguts.ValidHeaderFieldValue(h.GetValue()) {
+			d.refuse(CodeBadValue, r.GetPosition(), fmt.Sprintf("headers[%d]", i), "model %s: %q is no header field that can be sent", name, h.GetName())
+		}
+	}
 	d.duration(r.GetTimeout(), r.GetPosition(), "timeout")
-	d.contract(r.GetContract(), r.GetPosition())
+	before := len(d.found)
+	c := d.contract(r.GetContract(), r.GetPosition())
+	if len(d.found) > before {
+		return d.found
+	}
+	for _, p := range contract.Check(c) {
+		side, fields := "inputs", r.GetContract().GetInputs()
+		if p.Side == contract.Output {
+			side, fields = "outputs", r.GetContract().GetOutputs()
+		}
+		at, pos := "contract", r.GetPosition()
+		if p.Side != contract.Whole {
+			at = "contract." + side + "." + p.Field
+			for _, f := range fields {
+				if f.GetName() == p.Field {
+					pos = or(f.GetPosition(), pos)
+				}
+			}
+		}
+		d.refuse(CodeBadValue, pos, at, "model %s: %v", name, p)
+	}
 	return d.found
 }
 

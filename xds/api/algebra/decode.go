@@ -16,7 +16,9 @@ func DecodeGraph(r *pb.InferenceGraph) (*ast.Graph, []diagnostic.Diagnostic) {
 	g := &ast.Graph{Origin: r.GetOrigin(), Askable: r.GetAskable(), Pos: DecodePosition(r.GetPosition())}
 	g.Namespace, g.Name = d.name(r)
 	d.graph = g.Name
-	d.unknownFields(r.ProtoReflect(), r.GetPosition(), "graph")
+	if !d.unknownFields(r.ProtoReflect(), r.GetPosition(), "graph") {
+		return nil, d.found
+	}
 	if _, ok := pb.Rules_name[int32(r.GetRules())]; !ok {
 		d.refuse(CodeBadValue, r.GetPosition(), "rules", "there are no rules %d", r.GetRules())
 	}
@@ -121,7 +123,7 @@ func (d *decoder) policies(p *pb.Policies, pos *pb.Position, path string) ast.Po
 			Interval: d.duration(b.GetInterval(), pos, path+".breaker.interval"), OpenFor: d.duration(b.GetOpenFor(), pos, path+".breaker.open_for"),
 			HalfOpenRequests: b.GetHalfOpenRequests(),
 		}
-		if r := b.GetFailureRatio(); !(r >= 0 && r <= 1) {
+		if r := b.GetFailureRatio(); !(r >= 0 && r <= 1) { // not a number is refused too
 			d.refuse(CodeBadValue, pos, path+".breaker.failure_ratio", "the ratio must be from 0 to 1, not %v", r)
 		}
 	}
@@ -167,12 +169,12 @@ func decodeBindings(bs []*pb.Binding) []ast.Binding {
 func (d *decoder) steps(s *pb.Steps, c ast.Common, pos *pb.Position, path string) ast.Part {
 	out := &ast.Steps{Common: c, Out: decodeBindings(s.GetOut())}
 	for i, st := range s.GetSteps() {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at, pos := fmt.Sprintf("%s[%d]", path, i), or(st.GetPosition(), pos)
 		if st.GetName() != "" {
 			at = path + "." + st.GetName()
 		}
 		out.Steps = append(out.Steps, ast.Step{
-			Name: st.GetName(), Part: d.part(st.GetPart(), or(st.GetPosition(), pos), at), In: decodeBindings(st.GetIn()),
+			Name: st.GetName(), Part: d.part(st.GetPart(), pos, at), In: decodeBindings(st.GetIn()),
 			When: d.condition(st.GetWhen(), pos, at+".when"), Pos: DecodePosition(st.GetPosition()),
 		})
 	}
@@ -188,6 +190,7 @@ func or(a, b *pb.Position) *pb.Position {
 
 func (d *decoder) combine(c *pb.Combine, pos *pb.Position, path string) ast.Combine {
 	out := ast.Combine{Pos: DecodePosition(c.GetPosition())}
+	pos = or(c.GetPosition(), pos)
 	switch b := c.GetBy().(type) {
 	case *pb.Combine_Merge:
 		out.By = ast.Merge
@@ -233,13 +236,13 @@ func (d *decoder) choose(p *pb.Choose, c ast.Common, pos *pb.Position, path stri
 		d.refuse(CodeMissing, pos, path, "the chooser is not given")
 	}
 	for i, a := range p.GetArms() {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at, pos := fmt.Sprintf("%s[%d]", path, i), or(a.GetPosition(), pos)
 		if a.GetName() != "" {
 			at = path + "." + a.GetName()
 		}
 		out.Arms = append(out.Arms, ast.Arm{
 			Name: a.GetName(), Weight: a.GetWeight(), When: d.condition(a.GetWhen(), pos, at+".when"),
-			Part: d.part(a.GetPart(), or(a.GetPosition(), pos), at), Pos: DecodePosition(a.GetPosition()),
+			Part: d.part(a.GetPart(), pos, at), Pos: DecodePosition(a.GetPosition()),
 		})
 	}
 	for _, w := range p.GetWith() {
@@ -251,8 +254,8 @@ func (d *decoder) choose(p *pb.Choose, c ast.Common, pos *pb.Position, path stri
 func (d *decoder) cascade(p *pb.Cascade, c ast.Common, pos *pb.Position, path string) ast.Part {
 	out := &ast.Cascade{Common: c, Else: d.optional(p.GetElse(), pos, path+".else"), Rows: d.rows(p.GetRows(), pos, path)}
 	for i, t := range p.GetTries() {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		out.Tries = append(out.Tries, ast.Try{Part: d.part(t.GetPart(), or(t.GetPosition(), pos), at), Accept: d.condition(t.GetAccept(), pos, at+".accept"), Pos: DecodePosition(t.GetPosition())})
+		at, pos := fmt.Sprintf("%s[%d]", path, i), or(t.GetPosition(), pos)
+		out.Tries = append(out.Tries, ast.Try{Part: d.part(t.GetPart(), pos, at), Accept: d.condition(t.GetAccept(), pos, at+".accept"), Pos: DecodePosition(t.GetPosition())})
 	}
 	return out
 }
@@ -260,7 +263,7 @@ func (d *decoder) cascade(p *pb.Cascade, c ast.Common, pos *pb.Position, path st
 func (d *decoder) mapping(p *pb.Map, c ast.Common, pos *pb.Position, path string) ast.Part {
 	out := &ast.Map{Common: c}
 	for i, o := range p.GetOperations() {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at, pos := fmt.Sprintf("%s[%d]", path, i), or(o.GetPosition(), pos)
 		op := ast.Operation{Pos: DecodePosition(o.GetPosition())}
 		switch v := o.GetOp().(type) {
 		case *pb.Operation_Rename:
@@ -298,6 +301,9 @@ func (d *decoder) answer(p *pb.Answer, c ast.Common, pos *pb.Position, path stri
 		out.Fields = append(out.Fields, *d.tensor(t, pos, fmt.Sprintf("%s.fields[%d]", path, i)))
 	}
 	if f := p.GetFailure(); f != nil {
+		if s := f.GetStatus(); s != 0 && (s < 400 || s > 599) {
+			d.refuse(CodeBadValue, pos, path+".failure.status", "an error's status must be from 400 to 599, not %d", s)
+		}
 		out.Failure = &message.Failure{Code: CodeAnswered, Kind: message.KindOf(int(f.GetStatus())), Detail: f.GetDetail()}
 	}
 	return out
@@ -314,9 +320,9 @@ var _ = diagnostic.Register(diagnostic.Entry{
 func (d *decoder) tap(p *pb.Tap, c ast.Common, pos *pb.Position, path string) ast.Part {
 	out := &ast.Tap{Common: c, Part: d.part(p.GetPart(), pos, path)}
 	for i, s := range p.GetShadows() {
-		at := fmt.Sprintf("%s.shadows[%d]", path, i)
+		at, pos := fmt.Sprintf("%s.shadows[%d]", path, i), or(s.GetPosition(), pos)
 		sh := ast.Shadow{
-			To: d.part(s.GetTo(), or(s.GetPosition(), pos), at), Percent: s.GetPercent(), Key: d.condition(s.GetKey(), pos, at+".key"),
+			To: d.part(s.GetTo(), pos, at), Percent: s.GetPercent(), Key: d.condition(s.GetKey(), pos, at+".key"),
 			InFlight: int(s.GetInFlight()), Timeout: d.duration(s.GetTimeout(), pos, at+".timeout"), Pos: DecodePosition(s.GetPosition()),
 		}
 		for _, cmp := range s.GetCompare() {

@@ -37,18 +37,30 @@ var _ = diagnostic.Register(
 	},
 )
 
+// maxDepth bounds how deep messages nest in a resource: no graph that compiles comes near it, and paths and recursion stay
+// small whatever a peer sends.
+const maxDepth = 1000
+
 // decoder gathers what is wrong on the way down a resource.
 type decoder struct {
 	graph string
 	found []diagnostic.Diagnostic
+	depth int
 }
 
 func (d *decoder) refuse(code message.Code, pos *pb.Position, path, format string, args ...any) {
 	d.found = append(d.found, diagnostic.Diagnostic{Code: code, Pos: DecodePosition(pos), Graph: d.graph, Path: path, Message: path + ": " + fmt.Sprintf(format, args...)})
 }
 
-// unknownFields refuses what the generated code did not know, anywhere below m.
-func (d *decoder) unknownFields(m protoreflect.Message, pos *pb.Position, path string) {
+// unknownFields refuses what the generated code did not know, anywhere below m. It tells whether m nests no deeper than
+// maxDepth, so that the rest of it can be read.
+func (d *decoder) unknownFields(m protoreflect.Message, pos *pb.Position, path string) bool {
+	if d.depth++; d.depth > maxDepth {
+		d.refuse(CodeBadValue, pos, path[:min(len(path), 200)], "the resource nests deeper than %d messages", maxDepth)
+		return false
+	}
+	defer func() { d.depth-- }()
+	ok := true
 	if b := m.GetUnknown(); len(b) > 0 {
 		d.refuse(CodeUnknownField, pos, path, "%s has a field that this proxy does not know", m.Descriptor().FullName())
 	}
@@ -58,20 +70,21 @@ func (d *decoder) unknownFields(m protoreflect.Message, pos *pb.Position, path s
 		case f.IsMap():
 			if f.MapValue().Message() != nil {
 				v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-					d.unknownFields(v.Message(), pos, fmt.Sprintf("%s[%v]", at, k))
-					return true
+					ok = d.unknownFields(v.Message(), pos, fmt.Sprintf("%s[%v]", at, k))
+					return ok
 				})
 			}
 		case f.Message() == nil:
 		case f.IsList():
-			for i := range v.List().Len() {
-				d.unknownFields(v.List().Get(i).Message(), pos, fmt.Sprintf("%s[%d]", at, i))
+			for i := 0; i < v.List().Len() && ok; i++ {
+				ok = d.unknownFields(v.List().Get(i).Message(), pos, fmt.Sprintf("%s[%d]", at, i))
 			}
 		default:
-			d.unknownFields(v.Message(), pos, at)
+			ok = d.unknownFields(v.Message(), pos, at)
 		}
-		return true
+		return ok
 	})
+	return ok
 }
 
 func (d *decoder) datatype(v pb.Datatype, pos *pb.Position, path string) tensor.Datatype {
@@ -97,6 +110,7 @@ func (d *decoder) condition(c *pb.Condition, pos *pb.Position, path string) *ast
 	if c == nil {
 		return nil
 	}
+	pos = or(c.GetPosition(), pos)
 	out := &ast.Condition{Pos: DecodePosition(c.GetPosition())}
 	switch e := c.GetExpression().(type) {
 	case *pb.Condition_Cel:
