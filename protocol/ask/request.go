@@ -102,7 +102,7 @@ func (d *decoder) dollar(key string) {
 		d.s.Fail("$parameters: expected an object, found %s", d.s.Kind())
 		return
 	}
-	d.in.Parameters = tensor.ReadParameters(&d.s)
+	d.in.Parameters = jsontensor.ReadParameters(&d.s)
 }
 
 // spec returns what is known of the field, which is its name alone where no fields are known.

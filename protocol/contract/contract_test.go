@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
+	"pgregory.net/rapid"
 )
 
 func shape(axes ...string) []Dim {
@@ -71,6 +72,11 @@ func TestARequestInTheServersOwnNamesIsPassedAsItIs(t *testing.T) {
 	out, err := sentiment().Request(in)
 	if err != nil || out != in {
 		t.Fatalf("it became %v, %v", out, err)
+	}
+	numbers := &Contract{Inputs: []Field{{Name: "x", Tensor: "X", Type: tensor.Int64}}}
+	untypedIn := content(untyped("X", []int64{1}, "7"))
+	if out, err := numbers.Request(untypedIn); err != nil || out.Tensors[0].Datatype != tensor.Int64 || untypedIn.Tensors[0].Datatype != tensor.Untyped {
+		t.Errorf("numbers in the server's names: %v, %v", out, err)
 	}
 	if in, err := (*Contract)(nil).Request(in); err != nil || in == nil {
 		t.Fatal("no contract maps nothing")
@@ -157,6 +163,14 @@ func TestAnOptionalFieldHasItsDefaultInEveryRow(t *testing.T) {
 	out, err = c.Request(content(tensor.OfStrings("text", "a"), tensor.OfStrings("lang", "de")))
 	if err != nil || out.Tensor("lang").Preview() != `"de"` {
 		t.Errorf("the caller's value lost to the default: %v", err)
+	}
+}
+
+func TestAShapeAloneReservesNoMemory(t *testing.T) {
+	one := tensor.OfStrings("", "en")
+	c := &Contract{Inputs: []Field{{Name: "x", Shape: shape("rows", "-1")}, {Name: "lang", Shape: shape("rows"), Default: &one}}}
+	if _, err := c.Request(content(tensor.Tensor{Name: "x", Datatype: tensor.FP32, Shape: []int64{1 << 40, 0}})); err == nil {
+		t.Error("a default was repeated in a billion rows of nothing")
 	}
 }
 
@@ -352,6 +366,31 @@ func TestNearNamesComeNearestFirst(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+func TestAFittedShapeHasTheSameElements(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		found := rapid.SliceOfN(rapid.Int64Range(0, 3), 0, 4).Draw(t, "found")
+		declared := make([]Dim, rapid.IntRange(0, 4).Draw(t, "rank"))
+		for i := range declared {
+			declared[i] = Dim{Size: rapid.SampledFrom([]int64{-1, 1, 2, 3}).Draw(t, "size")}
+			declared[i].Rows = i == 0 && declared[i].Size < 0 && rapid.Bool().Draw(t, "rows")
+		}
+		fitted, ok := fit(found, declared)
+		if !ok {
+			return
+		}
+		before, err := tensor.Elements(found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err := tensor.Elements(fitted); err != nil || after != before {
+			t.Fatalf("%v as %s is %v", found, formatDims(declared), fitted)
+		}
+		if again, ok := fit(fitted, declared); !ok || formatShape(again) != formatShape(fitted) {
+			t.Fatalf("%v as %s is %v and then %v", found, formatDims(declared), fitted, again)
+		}
+	})
 }
 
 func BenchmarkRequest(b *testing.B) {

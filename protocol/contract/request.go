@@ -9,7 +9,8 @@ import (
 
 // Request maps a caller's request to the server's: names, datatypes, shapes, fixed parameters and defaults. Every field of
 // the request must be one of the contract; what is wrong is a *message.Failure that blames the request. A request whose
-// tensors carry the server's names already is passed as it is. The result shares memory with in, which stays unchanged.
+// tensors carry the server's names already is passed as it is, but for numbers without a datatype. The result shares memory
+// with in, which stays unchanged.
 func (c *Contract) Request(in *message.Content) (*message.Content, error) {
 	out, unused, err := c.RequestFrom(in)
 	if err != nil || len(unused) == 0 {
@@ -22,15 +23,19 @@ func (c *Contract) Request(in *message.Content) (*message.Content, error) {
 // what one part answers need not all be for the next one. In a merge a field is `part.output`, a part's name (its answer), or
 // an output that only one part has.
 func (c *Contract) RequestFrom(in *message.Content) (out *message.Content, unused []string, err error) {
-	if c == nil || len(c.Inputs) == 0 || c.servers(in) {
+	if c == nil || len(c.Inputs) == 0 {
 		return in, nil, nil
+	}
+	if c.servers(in) {
+		out, err := c.resolved(in)
+		return out, nil, err
 	}
 	var src source
 	if err := src.gather(in, c); err != nil {
 		return nil, nil, err
 	}
 	mapped := *in
-	mapped.Parts, mapped.Errors, mapped.JSON, mapped.Names = nil, nil, nil, nil
+	mapped.Parts, mapped.Errors, mapped.JSON, mapped.Names, mapped.Answer = nil, nil, nil, nil, ""
 	mapped.Parameters = under(in.Parameters, c.Parameters)
 	mapped.Asked = c.asked(in.Asked)
 	mapped.Tensors = make([]tensor.Tensor, 0, len(c.Inputs))
@@ -54,7 +59,9 @@ func (c *Contract) RequestFrom(in *message.Content) (out *message.Content, unuse
 			rows, rowsOf = n[0], f.Name
 		}
 	}
-	c.defaults(&mapped, &src, rows)
+	if err := c.defaults(&mapped, &src, rows); err != nil {
+		return nil, nil, err
+	}
 	return &mapped, src.unused(), nil
 }
 
@@ -80,6 +87,28 @@ func (c *Contract) servers(in *message.Content) bool {
 		}
 	}
 	return true
+}
+
+// resolved gives untyped tensors in the server's names their declared datatypes; a request without any is returned as it is.
+func (c *Contract) resolved(in *message.Content) (*message.Content, error) {
+	out := in
+	for i := range in.Tensors {
+		t := in.Tensors[i]
+		f := byTensor(c.Inputs, t.Name)
+		if t.Datatype != tensor.Untyped || f.Type == tensor.Untyped {
+			continue
+		}
+		if err := convert(&t, f.Type); err != nil {
+			return nil, message.Invalid(CodeDatatype, "%v", err)
+		}
+		if out == in {
+			copied := *in
+			copied.Tensors = append([]tensor.Tensor(nil), in.Tensors...)
+			out = &copied
+		}
+		out.Tensors[i] = t
+	}
+	return out, nil
 }
 
 // ServerName returns the server's name for the field.
@@ -154,8 +183,12 @@ func convert(t *tensor.Tensor, to tensor.Datatype) error {
 	return err
 }
 
+// maxRepeated bounds the bytes of a default that is repeated in every row, because a shape without elements may declare any
+// number of rows.
+const maxRepeated = 1 << 26
+
 // defaults adds the optional fields that the request left out and that have a default, in the rows of the request.
-func (c *Contract) defaults(out *message.Content, src *source, rows int64) {
+func (c *Contract) defaults(out *message.Content, src *source, rows int64) error {
 	for i := range c.Inputs {
 		f := &c.Inputs[i]
 		if f.Default == nil || src.find(f.Name) >= 0 {
@@ -170,12 +203,16 @@ func (c *Contract) defaults(out *message.Content, src *source, rows int64) {
 			t.Shape = shape
 		}
 		if f.Rows() && rows > 1 && len(t.Shape) > 0 && t.Shape[0] == 1 {
+			if rows > maxRepeated/int64(max(len(t.Data), 1)) {
+				return message.Invalid(CodeShape, "field %q: its default does not fit %d rows", f.Name, rows)
+			}
 			t.Shape = append([]int64{rows}, t.Shape[1:]...)
 			t.Data = bytes.Repeat(t.Data, int(rows))
 		}
 		t.Parameters = under(t.Parameters, f.Parameters)
 		out.Tensors = append(out.Tensors, t)
 	}
+	return nil
 }
 
 // asked maps the outputs that a request asks for to the server's names; one that is not in the contract stays.

@@ -40,3 +40,18 @@ func Member(text []byte, name string) (raw []byte, ok bool) {
 	}
 	return raw, ok && s.Err() == nil
 }
+
+// ReadParameters reads the object, or null, that comes next as parameters, of which there are at most MaxNames.
+func ReadParameters(s *jsontext.Scanner) tensor.Parameters {
+	probe := *s
+	if !probe.TryNull() {
+		n := 0
+		for probe.Object(); probe.NextKey(); probe.Skip() {
+			if n++; n > MaxNames {
+				s.Fail("expected at most %d parameters", MaxNames)
+				return nil
+			}
+		}
+	}
+	return tensor.ReadParameters(s)
+}

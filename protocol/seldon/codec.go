@@ -17,8 +17,8 @@ func (Codec) Dialect() message.Dialect { return message.SeldonREST }
 
 // DecodeRequest reads a SeldonMessage. Its tensor has no name. JSON and texts without escapes are views of w's body.
 func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
-	d, err := decode(w)
-	if err != nil {
+	var d decoder
+	if err := d.decode(w); err != nil {
 		return nil, err
 	}
 	return d.c, nil
@@ -26,8 +26,8 @@ func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
 
 // DecodeReply reads a SeldonMessage as DecodeRequest does. One that says FAILURE and has no payload is a failure of the server.
 func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
-	d, err := decode(w)
-	if err != nil {
+	var d decoder
+	if err := d.decode(w); err != nil {
 		return nil, err
 	}
 	if d.status.failed && d.form == none {

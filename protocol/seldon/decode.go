@@ -22,21 +22,21 @@ type decoder struct {
 }
 
 // decode reads w's body.
-func decode(w *message.Wire) (*decoder, error) {
-	d := &decoder{s: jsontext.NewScanner(w.Body.Bytes()), c: new(message.Content)}
+func (d *decoder) decode(w *message.Wire) error {
+	d.s, d.c = jsontext.NewScanner(w.Body.Bytes()), new(message.Content)
 	if kind := d.s.Kind(); kind != jsontext.Object && kind != jsontext.None {
-		return nil, message.Invalid(jsontensor.CodeMalformed, "expected a SeldonMessage, an object, found %s", kind)
+		return message.Invalid(jsontensor.CodeMalformed, "expected a SeldonMessage, an object, found %s", kind)
 	}
 	for d.s.Object(); d.failure == nil && d.s.NextKey(); {
 		d.member(d.s.Key())
 	}
 	if d.failure != nil {
-		return nil, d.failure
+		return d.failure
 	}
 	if err := d.s.End(); err != nil {
-		return nil, jsontensor.Malformed(err)
+		return jsontensor.Malformed(err)
 	}
-	return d, nil
+	return nil
 }
 
 func (d *decoder) member(key []byte) {
@@ -126,7 +126,7 @@ func (d *decoder) meta() {
 				d.c.ID = d.s.Text()
 			}
 		case "tags":
-			d.c.Tags = tensor.ReadParameters(&d.s)
+			d.c.Tags = jsontensor.ReadParameters(&d.s)
 		default:
 			name := kept + "meta." + string(key)
 			d.keep(name, d.s.Skip())

@@ -64,8 +64,8 @@ func (st *statusText) String() string {
 // ErrorText returns what a server says in the body of an error: its reason and info, or the body's text where it is no
 // Status.
 func ErrorText(w *message.Wire) string {
-	d, err := decode(w)
-	if err == nil && d.status.exists {
+	var d decoder
+	if d.decode(w) == nil && d.status.exists {
 		if s := d.status.String(); s != "" {
 			return s
 		}
