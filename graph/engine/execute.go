@@ -28,6 +28,9 @@ func (r *Run) run(n plan.Node, in, scope *message.Message) (*message.Message, er
 
 // single is the way of a plan that is one call without policies: start and wait, nothing else.
 func (r *Run) single(c *plan.Call, request *message.Message) (*message.Message, error) {
+	if err := r.Context.Err(); err != nil {
+		return nil, r.failure(&c.Info, err)
+	}
 	r.one[0] = request
 	r.call = Call{Target: c, In: r.one[:], Deadline: r.Deadline, Attempt: 1}
 	started := r.now()
@@ -59,36 +62,28 @@ func (r *Run) unlist(i int) {
 	r.waiting, r.pendings = r.waiting[:last], r.pendings[:last]
 }
 
-// hurried tells whether the end of one of the calls under way lets something else begin or end, so that the next to end must be
-// taken first. Where all only fill a join, they can be waited for in order.
+// hurried tells whether the end of one of the calls under way may let something else begin or end, so that the first to end must be
+// taken first. Where all of them only fill one join (and joins below it), they are waited for in order.
 func (r *Run) hurried() bool {
-	for _, f := range r.waiting {
-		if f.matters() {
+	top := r.waiting[0].fills()
+	for _, f := range r.waiting[1:] {
+		if f.fills() != top {
 			return true
 		}
 	}
-	return false
+	return top == r.waiting[0]
 }
 
-// matters tells whether the end of f does more than fill a join that waits for others as well.
-func (f *frame) matters() bool {
-	if f.call.Target != nil && f.call.Target.Share > 0 {
-		return true
+// fills returns the highest frame above f that cannot end, and below which nothing can begin, before f has ended; f itself where its end
+// matters at once.
+func (f *frame) fills() *frame {
+	if f.call.Target.Share > 0 {
+		return f
 	}
-	for ; f.parent != nil; f = f.parent {
-		if f.node.Base().Retry != nil {
-			return true
-		}
-		p := f.parent
-		switch {
-		case p.joined && p.left > 1:
-			return false
-		case p.joined:
-		default:
-			return true
-		}
+	for f.parent != nil && f.parent.joined && f.node.Base().Retry == nil {
+		f = f.parent
 	}
-	return true
+	return f
 }
 
 // ended takes the reply of f's call.

@@ -65,7 +65,7 @@ func (r *Run) joined(f *frame, n *plan.Parallel, slot int, res result) {
 			f.next = 1
 			r.cancel(f)
 			first := firstFailure(f.results).err
-			fl := fail(&n.Info, CodeQuorum, first.Kind, "%d of %d parts are needed, and too few answered; the first that failed: %s", n.Need, len(n.Parts), reason(first))
+			fl := fail(&n.Info, CodeQuorum, quorumKind(f.results), "%d of %d parts are needed, and too few answered; the first that failed: %s", n.Need, len(n.Parts), reason(first))
 			fl.Cause = first
 			r.finish(f, result{err: fl})
 		}
@@ -73,6 +73,16 @@ func (r *Run) joined(f *frame, n *plan.Parallel, slot int, res result) {
 		f.next = 1
 		r.combine(f, n)
 	}
+}
+
+// quorumKind blames the request only where every part that failed does.
+func quorumKind(results []result) message.Kind {
+	for _, res := range results {
+		if res.err != nil && res.err.Kind != message.InvalidArgument {
+			return message.Unavailable
+		}
+	}
+	return message.InvalidArgument
 }
 
 func firstFailure(results []result) result {

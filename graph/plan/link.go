@@ -59,7 +59,7 @@ func (l *linker) info(p ast.Part, path string) Info {
 		ID: l.p.Nodes, Name: partName(p), Path: path, Key: fullName(l.p.Namespace, l.p.Name) + "#" + path, Graph: l.g.Name, Pos: b.Pos,
 		Timeout: b.Policies.Timeout, Breaker: b.Policies.Breaker, Optional: b.Policies.Optional,
 	}
-	if r := b.Policies.Retry; r != nil && r.Attempts > 1 {
+	if r := b.Policies.Retry; r != nil && (r.Attempts > 1 || r.PerTryTimeout > 0) {
 		on, _ := parseRetryOn(r.On)
 		i.Retry = &Retry{Attempts: r.Attempts, PerTry: r.PerTryTimeout, On: on}
 	}

@@ -89,7 +89,11 @@ func (f *fields) find(name string) (field *contract.Field, known bool) {
 		if name == p.name {
 			return p.of.find(p.of.answer)
 		}
-		if x, _ := p.of.find(name); x != nil {
+		x, known := p.of.find(name)
+		if !known {
+			return nil, false
+		}
+		if x != nil {
 			only = x
 			times++
 		}
