@@ -97,13 +97,13 @@ func value(w *message.Wire) ([]byte, error) {
 	return text, nil
 }
 
-// EncodeRequest renders instances for a server. A message that has the form already passes as its bytes unless there is a
-// contract.
+// EncodeRequest renders instances for a server. A request that has the form already passes as its bytes where no contract
+// has to map it.
 func (k Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wire, error) {
 	if len(in) != 1 {
 		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "a KServe V1 server takes one message"}
 	}
-	if w := in[0].Wire(); w != nil && w.Dialect == message.KServeV1 && k.contract == nil {
+	if w := in[0].Wire(); w != nil && w.Dialect == message.KServeV1 && !w.Reply && k.contract == nil {
 		return &message.Wire{Dialect: message.KServeV1, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1}, nil
 	}
 	c, err := in[0].Content()
@@ -183,9 +183,10 @@ func appendRows(dst []byte, key string, tensors []tensor.Tensor) ([]byte, error)
 	return t.AppendJSON(dst, rows)
 }
 
-// EncodeReply renders m for a client as predictions. Predictions pass as their bytes.
+// EncodeReply renders m for a client as predictions. Predictions pass as their
+// bytes where no contract has to map them.
 func (Codec) EncodeReply(m *message.Message, _ *message.Asking) (*message.Wire, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.KServeV1 {
+	if w := m.Wire(); w != nil && w.Dialect == message.KServeV1 && w.Native && w.Reply {
 		return &message.Wire{Dialect: message.KServeV1, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
 	}
 	c, err := m.Content()

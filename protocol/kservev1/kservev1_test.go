@@ -13,7 +13,7 @@ import (
 )
 
 func wire(text string) *message.Wire {
-	return &message.Wire{Dialect: message.KServeV1, Body: body.Of([]byte(text)), JSONLength: -1}
+	return &message.Wire{Dialect: message.KServeV1, Body: body.Of([]byte(text)), JSONLength: -1, Native: true}
 }
 
 var rows = contract.Dim{Size: -1, Rows: true}
@@ -153,6 +153,19 @@ func TestAMessageInThisDialectPassesAsItsBytes(t *testing.T) {
 	m := message.FromWire(wire(text), Codec{}.DecodeRequest)
 	w, err := Codec{}.EncodeRequest([]*message.Message{m}, &message.Target{})
 	if err != nil || string(w.Body.Bytes()) != text {
+		t.Errorf("%s, %v", w.Body.Bytes(), err)
+	}
+}
+
+func TestPredictionsBecomeTheNextModelsInstances(t *testing.T) {
+	reply := wire(`{"predictions":[1.50,2]}`)
+	reply.Reply = true
+	w, err := Codec{}.EncodeRequest([]*message.Message{message.FromWire(reply, Codec{}.DecodeReply)}, &message.Target{})
+	if err != nil || string(w.Body.Bytes()) != `{"instances":[1.50,2]}` {
+		t.Errorf("%s, %v", w.Body.Bytes(), err)
+	}
+	w, err = Codec{}.EncodeReply(message.FromWire(reply, nil), &message.Asking{})
+	if err != nil || string(w.Body.Bytes()) != `{"predictions":[1.50,2]}` {
 		t.Errorf("%s, %v", w.Body.Bytes(), err)
 	}
 }

@@ -89,7 +89,7 @@ func (f Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message
 	if len(in) != 1 {
 		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "an MLflow server takes one message"}
 	}
-	if w := in[0].Wire(); w != nil && w.Dialect == message.MLflow && f.contract == nil {
+	if w := in[0].Wire(); w != nil && w.Dialect == message.MLflow && !w.Reply && f.contract == nil {
 		return &message.Wire{Dialect: message.MLflow, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1}, nil
 	}
 	c, err := in[0].Content()

@@ -93,13 +93,12 @@ func value(w *message.Wire) ([]byte, error) {
 	return text, nil
 }
 
-// EncodeRequest renders the body for a service. A message that is a plain body already passes as its bytes unless there is a
-// contract.
+// EncodeRequest renders the body for a service. A plain body passes as its bytes where no contract has to map it.
 func (p Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wire, error) {
 	if len(in) != 1 {
 		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "a plain service takes one message"}
 	}
-	if w := in[0].Wire(); w != nil && w.Dialect == message.Plain && p.contract == nil {
+	if w := in[0].Wire(); w != nil && w.Dialect == message.Plain && unmapped(w) && p.contract == nil {
 		return &message.Wire{Dialect: message.Plain, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1}, nil
 	}
 	c, err := in[0].Content()
@@ -120,6 +119,9 @@ func (p Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message
 	}
 	return &message.Wire{Dialect: message.Plain, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1}, nil
 }
+
+// unmapped tells whether the bytes say what the content does: a client's own, or a reply without a contract in between.
+func unmapped(w *message.Wire) bool { return !w.Reply || w.Native }
 
 // tensors returns the tensor of each of the contract's inputs, nil where there is none, in the shape in which it is written.
 func (p Codec) tensors(c *message.Content) []*tensor.Tensor {
@@ -149,10 +151,10 @@ func (p Codec) parameters(buf []byte, c *message.Content, t *message.Target) ([]
 	return jsontensor.AppendMembers(buf, fixed, c.Parameters)
 }
 
-// EncodeReply renders m for a client: JSON as it is, outputs as an object, a merge as an object of parts. A plain body passes as
-// its bytes.
+// EncodeReply renders m for a client: JSON as it is, outputs as an object, a merge as an object of parts. A plain body
+// that no contract has to map passes as its bytes.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.Plain {
+	if w := m.Wire(); w != nil && w.Dialect == message.Plain && unmapped(w) {
 		return &message.Wire{Dialect: message.Plain, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
 	}
 	c, err := m.Content()

@@ -36,8 +36,8 @@ func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 	return d.c, nil
 }
 
-// EncodeRequest renders a message for a node's method. What is a SeldonMessage already passes as its bytes; for Aggregate the
-// messages become one array, those that are SeldonMessages byte for byte.
+// EncodeRequest renders a message for a node's method. A SeldonMessage that no contract has to map passes as its bytes; for Aggregate the
+// messages become one array, such ones byte for byte.
 func (Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wire, error) {
 	if t.Method == message.Aggregate {
 		return aggregate(in, t)
@@ -52,9 +52,12 @@ func (Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.W
 	return &message.Wire{Dialect: message.SeldonREST, Body: b, JSONLength: -1}, nil
 }
 
+// unmapped tells whether the bytes say what the content does: a client's own, or a reply without a contract in between.
+func unmapped(w *message.Wire) bool { return !w.Reply || w.Native }
+
 // bodyOf returns m as a SeldonMessage; the caller owns the reference.
 func bodyOf(m *message.Message, t *message.Target) (*body.Body, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && len(t.Parameters) == 0 {
+	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) && len(t.Parameters) == 0 {
 		return w.Body.Retain(), nil
 	}
 	c, err := m.Content()
@@ -118,10 +121,10 @@ func aggregate(in []*message.Message, t *message.Target) (*message.Wire, error) 
 	return &message.Wire{Dialect: message.SeldonREST, Body: all, JSONLength: -1}, nil
 }
 
-// EncodeReply renders m for a client, in the form in which it asked where that holds the value. A SeldonMessage passes as
-// its bytes.
+// EncodeReply renders m for a client, in the form in which it asked where that holds the value. A SeldonMessage that
+// no contract has to map passes as its bytes.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST {
+	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) {
 		return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
 	}
 	c, err := m.Content()

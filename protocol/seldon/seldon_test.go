@@ -205,6 +205,18 @@ func TestASeldonMessagePassesAsItsBytes(t *testing.T) {
 	}
 }
 
+func TestAReplyThatAContractMappedIsWrittenAnew(t *testing.T) {
+	reply := wire(`{"data":{"names":["t:0"],"ndarray":["a"]}}`)
+	reply.Reply = true
+	m := message.FromWire(reply, func(*message.Wire) (*message.Content, error) {
+		return &message.Content{Tensors: []tensor.Tensor{tensor.OfStrings("text", "a")}}, nil
+	})
+	w, err := Codec{}.EncodeReply(m, &message.Asking{Wire: wire(`{"data":{"ndarray":["a"]}}`)})
+	if err != nil || string(w.Body.Bytes()) != `{"data":{"names":["text"],"ndarray":["a"]}}` {
+		t.Errorf("%s, %v", w.Body.Bytes(), err)
+	}
+}
+
 func TestARouteIsReadAsTheExecutorReadsIt(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"data":{"ndarray":[[1]]}}`:                         1,
