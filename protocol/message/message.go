@@ -23,6 +23,11 @@ type Wire struct {
 	JSONLength int
 	// Status is the HTTP status of a REST reply or the gRPC code of a gRPC reply; 0 in requests.
 	Status int
+	// Reply says that the wire is a reply; in some dialects requests and replies differ.
+	Reply bool
+	// Native says that no contract stands between the wire and the content: its tensors are the fields, so that the bytes may
+	// go to the client, or on to another server, as they are.
+	Native bool
 	// Head has the fields that came with the message; nil for one that was made here.
 	Head Head
 }
