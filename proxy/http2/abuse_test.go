@@ -43,12 +43,13 @@ func TestAFloodEndsTheConnection(t *testing.T) {
 			r := rawClient(t, s.addr)
 			_ = r.get(1, false)
 			go func() {
-				for r.nc != nil && c.flood(r) == nil {
+				for c.flood(r) == nil {
 				}
 			}()
 			if got := r.goAway(); got != int(c.code) && got != -1 {
 				t.Fatalf("GOAWAY with %v", http2.ErrCode(got))
 			}
+			_ = r.nc.Close()
 			eventually(t, "the server tells why", func() bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
@@ -195,8 +196,9 @@ func TestMalformedRequestsAreReset(t *testing.T) {
 }
 
 func TestABodyThatDoesNotMatchItsLengthIsReset(t *testing.T) {
-	got := make(chan error, 1)
+	began, got := make(chan struct{}, 1), make(chan error, 1)
 	s := serve(t, ServerOptions{}, handlerFunc(func(d stream.Downstream) {
+		began <- struct{}{}
 		_, err := readAll(d)
 		got <- err
 	}))
@@ -204,6 +206,7 @@ func TestABodyThatDoesNotMatchItsLengthIsReset(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := rawClient(t, s.addr)
 			_ = r.get(1, false, "content-length", "5")
+			<-began // a request that is malformed before its handler began gets none
 			_ = r.fr.WriteData(1, true, make([]byte, n))
 			var p *stream.ProtocolError
 			if err := <-got; !errors.As(err, &p) || p.Status != 400 {
