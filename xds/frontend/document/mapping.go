@@ -30,15 +30,8 @@ func (v Value) Map() Map {
 		return m
 	}
 	m.node = v.node
-	seen := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		k := v.node.Content[i]
-		if first := seen[k.Value]; first != nil {
-			m.reader.refuse(m.reader.position(k), v.path, CodeTwice, "keep one of them", "%q stands here and at line %d", k.Value, first.Line)
-			continue
-		}
-		seen[k.Value] = k
-		m.keys = append(m.keys, k.Value)
+		m.keys = append(m.keys, v.node.Content[i].Value)
 	}
 	return m
 }

@@ -3,10 +3,8 @@ package document
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -40,10 +38,7 @@ func (d *Document) Key() Key {
 	return Key{group, d.Kind, d.Namespace, d.Name}
 }
 
-var (
-	yamlLine   = regexp.MustCompile(`^yaml: line (\d+): `)
-	nameFormat = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
-)
+var nameFormat = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
 // Parse splits src into its objects. A document that is not well-formed ends the parse: what stands before it is returned.
 // file is the name that diagnostics show.
@@ -62,13 +57,13 @@ func Parse(file string, src []byte) ([]*Document, []diagnostic.Diagnostic) {
 		if err != nil {
 			return docs, append(found, syntax(file, src, err))
 		}
-		if len(n.Content) == 0 || (n.Content[0].Kind == yaml.ScalarNode && n.Content[0].Tag == "!!null") {
+		if empty(&n) {
 			continue
 		}
 		d := &Document{File: file, root: n.Content[0]}
 		r := &reader{file: file, found: &found}
 		d.Pos = r.position(d.root)
-		if d.head(r) {
+		if settle(r, d.root) && d.head(r) {
 			d.Print = fingerprint(d.root)
 			docs = append(docs, d)
 		}
@@ -76,20 +71,19 @@ func Parse(file string, src []byte) ([]*Document, []diagnostic.Diagnostic) {
 }
 
 func fingerprint(n *yaml.Node) uint64 {
-	left := maxJSON
-	text, _ := appendJSON(nil, n, &left)
+	text, _ := appendJSON(nil, n)
 	return xxhash.Sum64(text)
 }
 
 // head reads what every object has, and tells whether the rest can be read.
 func (d *Document) head(r *reader) bool {
 	before := len(*r.found)
-	m := Value{node: d.root, reader: r, path: "object"}.Map()
+	m := Value{node: d.root, reader: r, path: ""}.Map()
 	if m.node == nil {
 		return false
 	}
-	d.APIVersion = m.Required("apiVersion", "kind").String()
-	d.Kind = m.Required("kind", "kind").String()
+	d.APIVersion = m.Required("apiVersion", "the group and version of the object, such as millrace.io/v1alpha1").String()
+	d.Kind = m.Required("kind", "the kind of object, such as Model").String()
 	meta := m.Required("metadata", "a mapping with the object's name").Map()
 	if name := meta.Required("name", "the object's name"); name.Present() {
 		d.Name = name.String()
@@ -99,6 +93,9 @@ func (d *Document) head(r *reader) bool {
 	}
 	if ns := meta.Get("namespace"); ns.Present() {
 		d.Namespace = ns.String()
+		if d.Namespace != "" && (!nameFormat.MatchString(d.Namespace) || strings.Contains(d.Namespace, ".")) {
+			ns.Refuse(CodeValue, "a namespace has lower-case letters, digits and dashes only", "%q cannot be a namespace", d.Namespace)
+		}
 	}
 	if d.Namespace == "" {
 		d.Namespace = "default"
@@ -121,47 +118,39 @@ func (d *Document) Metadata(found *[]diagnostic.Diagnostic) Map {
 	return Value{node: d.root, reader: r}.Map().Get("metadata").Map()
 }
 
-func syntax(file string, src []byte, err error) diagnostic.Diagnostic {
-	d := diagnostic.Diagnostic{Code: CodeSyntax, Pos: ast.Position{File: file, Line: 1, Column: 1}}
-	text := err.Error()
-	if m := yamlLine.FindStringSubmatch(text); m != nil && m[1] != "" {
-		d.Pos.Line, _ = strconv.Atoi(m[1])
-		text = strings.TrimPrefix(text, "yaml: line "+m[1]+": ")
-	}
-	text = strings.TrimPrefix(text, "yaml: ")
-	line := lineOf(src, d.Pos.Line)
-	d.Pos.Column = len(line) - len(strings.TrimLeft(line, " \t")) + 1
-	d.Message = fmt.Sprintf("not well-formed YAML: %s", text)
-	d.Remedy = "look at this line and the one before it"
-	if strings.HasPrefix(line, "\t") || strings.Contains(text, "character that cannot start any token") {
-		d.Remedy = "YAML indents with spaces, never with tabs, and text that starts with a special character needs quotes"
-	}
-	return d
-}
-
-func lineOf(src []byte, n int) string {
-	for i := 1; ; i++ {
-		line, rest, more := bytes.Cut(src, []byte("\n"))
-		if i == n {
-			return strings.TrimRight(string(line), "\r")
-		}
-		if !more {
-			return ""
-		}
-		src = rest
-	}
-}
-
-// ParseMap reads a file that is one mapping and no object, such as a binding file.
+// ParseMap reads a file that is one mapping and no object, such as a binding file. It is not there where the file is empty
+// or cannot be used.
 func ParseMap(file string, src []byte, found *[]diagnostic.Diagnostic) (Map, bool) {
-	var n yaml.Node
-	if err := yaml.Unmarshal(src, &n); err != nil {
-		*found = append(*found, syntax(file, src, err))
+	dec := yaml.NewDecoder(bytes.NewReader(src))
+	r := &reader{file: file, found: found}
+	var root *yaml.Node
+	for {
+		var n yaml.Node
+		err := dec.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			*found = append(*found, syntax(file, src, err))
+			return Map{}, false
+		}
+		if empty(&n) {
+			continue
+		}
+		if root != nil {
+			r.refuse(r.position(n.Content[0]), "", CodeValue, "write all of it in one document, without `---`", "the file has a second document")
+			return Map{}, false
+		}
+		root = n.Content[0]
+	}
+	if root == nil || !settle(r, root) {
 		return Map{}, false
 	}
-	if len(n.Content) == 0 {
-		return Map{}, false
-	}
-	m := Value{node: n.Content[0], reader: &reader{file: file, found: found}}.Map()
+	m := Value{node: root, reader: r}.Map()
 	return m, m.node != nil
+}
+
+// empty tells whether a document says nothing.
+func empty(n *yaml.Node) bool {
+	return len(n.Content) == 0 || (n.Content[0].Kind == yaml.ScalarNode && n.Content[0].Tag == "!!null")
 }

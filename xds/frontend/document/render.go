@@ -18,10 +18,32 @@ func Render(d diagnostic.Diagnostic, src []byte) string {
 	if line == "" {
 		return b.String()
 	}
-	b.WriteString("\n    " + strings.ReplaceAll(line, "\t", " ") + "\n    ")
-	for i := 1; i < d.Pos.Column; i++ {
+	line, caret := window(strings.ReplaceAll(line, "\t", " "), d.Pos.Column)
+	b.WriteString("\n    " + line + "\n    ")
+	for i := 1; i < caret; i++ {
 		b.WriteByte(' ')
 	}
 	b.WriteByte('^')
 	return b.String()
+}
+
+// widest is how many characters of a source line are shown.
+const widest = 160
+
+// window cuts a long line around the column, which counts characters from 1.
+func window(line string, column int) (string, int) {
+	text := []rune(line)
+	if len(text) <= widest {
+		return line, min(column, len(text)+1)
+	}
+	start := max(0, min(column-widest/2, len(text)-widest))
+	cut := text[start : start+widest]
+	column -= start
+	if start > 0 {
+		cut, column = append([]rune("… "), cut...), column+2
+	}
+	if start+widest < len(text) {
+		cut = append(cut[:len(cut):len(cut)], []rune(" …")...)
+	}
+	return string(cut), min(column, len(cut)+1)
 }

@@ -60,14 +60,24 @@ func (v Value) Refuse(code message.Code, remedy, format string, args ...any) {
 
 // RefuseAt is Refuse at an offset of bytes into a plain scalar.
 func (v Value) RefuseAt(offset int, code message.Code, remedy, format string, args ...any) {
-	pos := v.Pos()
-	if v.node != nil && v.node.Kind == yaml.ScalarNode && v.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+	pos, exact := v.TextPos()
+	if exact {
 		pos.Column += offset
-		if v.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-			pos.Column++
-		}
 	}
 	v.reader.refuse(pos, v.path, code, remedy, format, args...)
+}
+
+// TextPos returns where a scalar's text begins, behind its quote. It is not exact for block scalars: their text begins on
+// another line.
+func (v Value) TextPos() (pos ast.Position, exact bool) {
+	pos = v.Pos()
+	if v.node == nil || v.node.Kind != yaml.ScalarNode || v.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return pos, false
+	}
+	if v.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		pos.Column++
+	}
+	return pos, true
 }
 
 func (r *reader) refuse(pos ast.Position, path string, code message.Code, remedy, format string, args ...any) {
@@ -233,16 +243,12 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// maxJSON bounds the nodes of a value that becomes JSON, so that aliases of aliases cannot blow up.
-const maxJSON = 100_000
-
 // JSON returns the value as JSON text, numbers as they are written.
 func (v Value) JSON() []byte {
 	if v.node == nil {
 		return nil
 	}
-	left := maxJSON
-	out, ok := appendJSON(nil, v.node, &left)
+	out, ok := appendJSON(nil, v.node)
 	if !ok {
 		v.Refuse(CodeValue, "", "%s cannot be written as JSON", v.name())
 		return nil
@@ -250,11 +256,9 @@ func (v Value) JSON() []byte {
 	return out
 }
 
-func appendJSON(dst []byte, n *yaml.Node, left *int) ([]byte, bool) {
+// appendJSON appends n as JSON; it is not ok where n holds a number that JSON does not have.
+func appendJSON(dst []byte, n *yaml.Node) ([]byte, bool) {
 	n = resolve(n)
-	if *left--; *left < 0 {
-		return dst, false
-	}
 	ok := true
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -265,7 +269,7 @@ func appendJSON(dst []byte, n *yaml.Node, left *int) ([]byte, bool) {
 			}
 			key, _ := json.Marshal(n.Content[i].Value)
 			dst = append(append(dst, key...), ':')
-			dst, ok = appendJSON(dst, n.Content[i+1], left)
+			dst, ok = appendJSON(dst, n.Content[i+1])
 		}
 		return append(dst, '}'), ok
 	case yaml.SequenceNode:
@@ -274,7 +278,7 @@ func appendJSON(dst []byte, n *yaml.Node, left *int) ([]byte, bool) {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if dst, ok = appendJSON(dst, e, left); !ok {
+			if dst, ok = appendJSON(dst, e); !ok {
 				break
 			}
 		}
