@@ -35,7 +35,8 @@ func NewClientConn(conn net.Conn, opts ClientOptions) (*ClientConn, error) {
 	cc.init(conn, opts.limits(), nil)
 	cc.cli = cc
 	_, _ = cc.out.Write([]byte(http2.ClientPreface))
-	cc.open([]http2.Setting{{ID: http2.SettingEnablePush, Val: 0}})
+	cc.greet(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
+	cc.open()
 	go cc.read()
 	return cc, nil
 }

@@ -100,10 +100,8 @@ func (c *conn) init(nc net.Conn, l limits, preread []byte) {
 	r.piece = body.Writer{Budget: l.budget}
 }
 
-// open says our settings, and starts the writer and the clock.
-func (c *conn) open(settings []http2.Setting) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// greet puts our settings into the batch, before anything else can stand there.
+func (c *conn) greet(settings ...http2.Setting) {
 	settings = append(settings,
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(c.limits.streamWindow)},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: uint32(c.limits.headerBytes)})
@@ -114,6 +112,12 @@ func (c *conn) open(settings []http2.Setting) {
 	if more := c.limits.connWindow - minWindow; more > 0 {
 		_ = c.frames.WriteWindowUpdate(0, uint32(more))
 	}
+}
+
+// open starts the writer and the clock.
+func (c *conn) open() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.writing.Add(1)
 	go c.writeLoop()
 	c.clock = time.AfterFunc(c.limits.period(), c.look)

@@ -41,14 +41,15 @@ func NewServerConn(conn net.Conn, info *stream.ConnInfo, opts ServerOptions, h s
 	s := &ServerConn{info: info, handler: h, work: make(chan *downstream, idleWorkers)}
 	s.init(conn, opts.limits(), opts.Preread)
 	s.srv = s
+	s.inBlock = true // the preface is bound in time as a header block is
+	s.greet(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(s.limits.maxStreams)})
 	return s
 }
 
 // Serve serves the connection until it ends, and returns when all handlers have. The error is nil where the client closed
-// it or it was drained or closed from here.
+// it or it was drained or closed from here. Drain and Close may come before it.
 func (s *ServerConn) Serve() error {
-	s.inBlock = true // the preface is bound in time as a header block is
-	s.open([]http2.Setting{{ID: http2.SettingMaxConcurrentStreams, Val: uint32(s.limits.maxStreams)}})
+	s.open()
 	err := s.readPreface()
 	if err == nil {
 		err = s.reader.loop()
