@@ -230,7 +230,7 @@ func (m *Model) warm() bool {
 func (c *Catalog) build() *Snapshot {
 	s := &Snapshot{
 		models: make(map[string]*Model, len(c.models)), graphs: make(map[string]*Graph, len(c.graphs)), bare: map[string][]string{},
-		seldon: map[string]*Graph{}, kserve: map[string]*Graph{}, limits: c.limits, waiting: map[string]string{},
+		seldon: map[string]*Target{}, kserve: map[string]*Target{}, limits: c.limits, waiting: map[string]string{},
 	}
 	for name, sl := range c.models {
 		switch {

@@ -118,3 +118,22 @@ func codecOf(d message.Dialect, c *contract.Contract) (message.Codec, error) {
 	}
 	return nil, fmt.Errorf("dialect %s is not spoken to servers by this version", d)
 }
+
+// Up tells whether the model can be called: one of its clusters has an endpoint that is neither ejected nor failing its checks.
+func (m *Model) Up() bool {
+	for i := range m.Transports {
+		c := m.Transports[i].Cluster.Load()
+		if c == nil {
+			continue
+		}
+		up := false
+		c.Endpoints(func(h *cluster.Host, _ *cluster.Endpoint) bool {
+			up = !h.Ejected() && !h.CheckFailed()
+			return !up
+		})
+		if up {
+			return true
+		}
+	}
+	return false
+}

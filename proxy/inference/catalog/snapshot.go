@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/diagnostic"
 	"github.com/millrace/millrace/graph/plan"
+	"github.com/millrace/millrace/protocol/ask"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/xds/frontend/expression"
@@ -22,8 +23,8 @@ type Snapshot struct {
 	models  map[string]*Model // by namespace/name
 	graphs  map[string]*Graph
 	bare    map[string][]string // plain name → full names
-	seldon  map[string]*Graph
-	kserve  map[string]*Graph
+	seldon  map[string]*Target
+	kserve  map[string]*Target
 	direct  map[string]*Target // plain and full names → targets
 	waiting map[string]string
 	limits  Limits
@@ -40,21 +41,32 @@ type Target struct {
 	Model *Model
 	// Expression says that the plan was made from a request.
 	Expression bool
+	// Fields are what /ask takes; nil where they are not known.
+	Fields []ask.FieldSpec
+}
+
+func newTarget(name string, p *plan.Plan, m *Model) *Target {
+	t := &Target{Name: name, Plan: p, Model: m}
+	if p != nil && len(p.Inputs) > 0 {
+		t.Fields = ask.Fields(&contract.Contract{Inputs: p.Inputs})
+	}
+	return t
 }
 
 // index builds the look-up tables.
 func (s *Snapshot) index() {
 	s.direct = make(map[string]*Target, 2*(len(s.models)+len(s.graphs)))
 	for full, m := range s.models {
-		s.enter(full, &Target{Name: m.Model.Name, Model: m, Plan: single(m, "")})
+		s.enter(full, newTarget(m.Model.Name, single(m, ""), m))
 	}
 	for full, g := range s.graphs {
-		s.enter(full, &Target{Name: g.Name, Plan: g.Plan})
+		t := newTarget(g.Name, g.Plan, nil)
+		s.enter(full, t)
 		if a := g.Address.GetSeldon(); a != nil {
-			s.seldon[a.GetNamespace()+"/"+a.GetDeployment()] = g
+			s.seldon[a.GetNamespace()+"/"+a.GetDeployment()] = t
 		}
 		if a := g.Address.GetKserve(); a != nil {
-			s.kserve[a.GetNamespace()+"/"+a.GetName()] = g
+			s.kserve[a.GetNamespace()+"/"+a.GetName()] = t
 		}
 	}
 	for name, fulls := range s.bare {
@@ -90,15 +102,11 @@ func (s *Snapshot) KServe(namespace, name []byte) *Target {
 	return byAddress(s.kserve, namespace, name)
 }
 
-func byAddress(graphs map[string]*Graph, namespace, name []byte) *Target {
-	if len(graphs) == 0 {
+func byAddress(targets map[string]*Target, namespace, name []byte) *Target {
+	if len(targets) == 0 {
 		return nil
 	}
-	g := graphs[string(namespace)+"/"+string(name)]
-	if g == nil {
-		return nil
-	}
-	return &Target{Name: g.Name, Plan: g.Plan}
+	return targets[string(namespace)+"/"+string(name)]
 }
 
 // HasKServe tells whether any host name may be a KServe address.
@@ -131,7 +139,7 @@ func (s *Snapshot) plain(name, version string) (*Target, error) {
 		return t, nil
 	}
 	return s.keep(name+"@"+version, func() (*Target, error) {
-		return &Target{Name: t.Name, Model: t.Model, Plan: single(t.Model, version)}, nil
+		return newTarget(t.Name, single(t.Model, version), t.Model), nil
 	})
 }
 
@@ -209,7 +217,8 @@ func (s *Snapshot) compile(text string) (*Target, error) {
 			return nil, &message.Failure{Code: d.Code, Kind: message.InvalidArgument, Detail: d.Message, Remedy: d.Remedy}
 		}
 	}
-	t := &Target{Name: "<expression>", Plan: p, Expression: true}
+	t := newTarget("<expression>", p, nil)
+	t.Expression = true
 	if p.Single != nil {
 		t.Model, _ = p.Single.Model.Handle.(*Model)
 	}

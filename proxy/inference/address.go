@@ -1,0 +1,221 @@
+package inference
+
+import (
+	"bytes"
+
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/protocol/seldon"
+	"github.com/millrace/millrace/proxy/inference/catalog"
+	"github.com/millrace/millrace/proxy/stream"
+)
+
+// action is what a request asks for.
+type action uint8
+
+const (
+	none action = iota // not addressed to inference
+	infer
+	ready
+	metadata
+	live
+	serverReady
+	serverMetadata
+	list
+	index
+	unsupported
+)
+
+// world is where a name is looked up.
+type world uint8
+
+const (
+	byName world = iota
+	bySeldon
+	byKServe
+	inBody // gRPC: the message names the model
+)
+
+// address is what path, host and headers say. Its bytes are views of the request's head.
+type address struct {
+	action    action
+	dialect   message.Dialect
+	world     world
+	method    message.Method
+	name      []byte
+	namespace []byte
+	version   []byte
+}
+
+// parse finds out what a request asks for; s tells which host names address KServe objects.
+func parse(h *stream.RequestHead, s *catalog.Snapshot) address {
+	path, _ := h.SplitPath()
+	if len(path) > 1 {
+		switch path[1] {
+		case 'a':
+			if rest, ok := bytes.CutPrefix(path, []byte("/ask/")); ok && len(rest) > 0 {
+				return address{action: infer, dialect: message.Ask, name: rest}
+			}
+		case 'i':
+			if rest, ok := bytes.CutPrefix(path, []byte("/"+oip.Service+"/")); ok {
+				return grpcAddress(rest)
+			}
+		case 's':
+			if rest, ok := bytes.CutPrefix(path, []byte("/seldon/")); ok {
+				return seldonAddress(rest)
+			}
+			if rest, ok := bytes.CutPrefix(path, []byte("/serving/")); ok {
+				return servingAddress(rest)
+			}
+		case 'v':
+			if a := versioned(path); a.action != none {
+				return a
+			}
+		}
+	}
+	if s.HasKServe() {
+		return hostAddress(h.Authority, s)
+	}
+	return address{}
+}
+
+func versioned(path []byte) address {
+	if rest, ok := bytes.CutPrefix(path, []byte("/v2")); ok {
+		return openInference(rest)
+	}
+	if rest, ok := bytes.CutPrefix(path, []byte("/v1/models")); ok {
+		return kserveV1(rest)
+	}
+	return address{}
+}
+
+// openInference reads what stands after /v2.
+func openInference(rest []byte) address {
+	a := address{dialect: message.OpenInferenceREST}
+	switch string(rest) {
+	case "", "/":
+		a.action = serverMetadata
+		return a
+	case "/health/live":
+		a.action = live
+		return a
+	case "/health/ready":
+		a.action = serverReady
+		return a
+	case "/repository/index":
+		a.action = index
+		return a
+	case "/models":
+		a.action = list
+		return a
+	}
+	rest, ok := bytes.CutPrefix(rest, []byte("/models/"))
+	if !ok {
+		return address{}
+	}
+	a.name, rest, _ = bytes.Cut(rest, []byte("/"))
+	if v, ok := bytes.CutPrefix(rest, []byte("versions/")); ok {
+		a.version, rest, _ = bytes.Cut(v, []byte("/"))
+	}
+	switch string(rest) {
+	case "infer":
+		a.action = infer
+	case "ready":
+		a.action = ready
+	case "":
+		a.action = metadata
+	default:
+		a.action = unsupported
+	}
+	return a
+}
+
+func kserveV1(rest []byte) address {
+	a := address{dialect: message.KServeV1}
+	if len(rest) == 0 || string(rest) == "/" {
+		a.action = list
+		return a
+	}
+	if rest[0] != '/' {
+		return address{}
+	}
+	name, verb, asked := bytes.Cut(rest[1:], []byte(":"))
+	a.name = name
+	switch {
+	case !asked:
+		a.action = ready
+	case string(verb) == "predict":
+		a.action = infer
+	default:
+		a.action = unsupported
+	}
+	return a
+}
+
+var grpcActions = map[string]action{
+	"ModelInfer": infer, "ModelReady": ready, "ModelMetadata": metadata, "ServerLive": live, "ServerReady": serverReady,
+	"ServerMetadata": serverMetadata, "RepositoryIndex": index,
+}
+
+func grpcAddress(method []byte) address {
+	a := address{dialect: message.OpenInferenceGRPC, world: inBody, action: unsupported}
+	if known, ok := grpcActions[string(method)]; ok {
+		a.action = known
+	}
+	return a
+}
+
+// seldonAddress reads {namespace}/{deployment}/api/….
+func seldonAddress(rest []byte) address {
+	a := address{dialect: message.SeldonREST, world: bySeldon, action: unsupported}
+	var ok bool
+	if a.namespace, rest, ok = bytes.Cut(rest, []byte("/")); !ok {
+		return address{}
+	}
+	a.name, rest, _ = bytes.Cut(rest, []byte("/"))
+	switch string(rest) {
+	case "api/v1.0/health/status", "api/v1.0/status", "ready", "live":
+		a.action = ready
+		return a
+	}
+	if m, ok := seldon.ParseExternalPath("/" + string(rest)); ok {
+		if a.method = m; m == message.Predict {
+			a.action = infer
+		}
+	}
+	return a
+}
+
+// servingAddress reads {namespace}/{name}[/…].
+func servingAddress(rest []byte) address {
+	a := address{dialect: message.Opaque, world: byKServe, action: infer}
+	var ok bool
+	if a.namespace, rest, ok = bytes.Cut(rest, []byte("/")); !ok {
+		return address{}
+	}
+	a.name, _, _ = bytes.Cut(rest, []byte("/"))
+	return a
+}
+
+// hostAddress reads {name}.{namespace}.* and {name}-{namespace}.*.
+func hostAddress(host []byte, s *catalog.Snapshot) address {
+	name, rest, ok := bytes.Cut(host, []byte("."))
+	if !ok {
+		return address{}
+	}
+	namespace, _, _ := bytes.Cut(rest, []byte("."))
+	if i := bytes.IndexByte(namespace, ':'); i >= 0 {
+		namespace = namespace[:i]
+	}
+	a := address{dialect: message.Opaque, world: byKServe, action: infer, name: name, namespace: namespace}
+	if s.KServe(namespace, name) != nil {
+		return a
+	}
+	for i := len(name) - 1; i > 0; i-- {
+		if name[i] == '-' && s.KServe(name[i+1:], name[:i]) != nil {
+			a.namespace, a.name = name[i+1:], name[:i]
+			return a
+		}
+	}
+	return address{}
+}

@@ -1,0 +1,180 @@
+package inference
+
+import (
+	"net/http"
+
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/contract"
+	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/proxy/inference/catalog"
+)
+
+// describe answers what is no inference: health, metadata, lists.
+func (s *session) describe(snap *catalog.Snapshot) {
+	switch s.address.action {
+	case live:
+		s.liveness(true)
+		return
+	case serverReady:
+		s.liveness(true)
+		return
+	case serverMetadata:
+		meta := oip.ServerMetadata{Name: "millrace", Version: Version, Extensions: []string{"binary_tensor_data"}}
+		if s.client.GRPC() {
+			s.answer(meta.AppendGRPC(nil))
+		} else {
+			s.answer(meta.AppendJSON(nil))
+		}
+		return
+	case list:
+		s.answer(appendList(nil, snap.Names()))
+		return
+	case index:
+		var entries []oip.IndexEntry
+		for _, n := range snap.Names() {
+			entries = append(entries, oip.IndexEntry{Name: n, State: "READY"})
+		}
+		if s.client.GRPC() {
+			s.answer(oip.AppendIndexGRPC(nil, entries))
+		} else {
+			s.answer(oip.AppendIndex(nil, entries))
+		}
+		return
+	}
+	if f := s.named(snap); f != nil {
+		s.refuse(f)
+		return
+	}
+	if s.address.action == ready {
+		s.readiness()
+		return
+	}
+	s.metadata()
+}
+
+// named finds the model that is meant; over gRPC the message names it.
+func (s *session) named(snap *catalog.Snapshot) *message.Failure {
+	if s.address.world == inBody {
+		if f := s.receive(); f != nil {
+			return f
+		}
+		name, version, err := oip.PeekModel(s.wire.Body)
+		if err != nil {
+			return requestFailure(err)
+		}
+		s.address.name, s.address.version = []byte(name), []byte(version)
+		s.wire.Body.Release()
+		s.wire.Body = nil
+	}
+	return s.find(snap)
+}
+
+// liveness answers for the proxy itself.
+func (s *session) liveness(ok bool) {
+	switch {
+	case s.client.GRPC():
+		s.answer(oip.AppendReadyGRPC(nil, ok))
+	case s.address.action == live:
+		s.answer([]byte(`{"live":true}`))
+	default:
+		s.answer([]byte(`{"ready":true}`))
+	}
+}
+
+// readiness answers whether every part of the plan has an endpoint that is up.
+func (s *session) readiness() {
+	ok := s.isReady()
+	switch {
+	case s.client.GRPC():
+		s.answer(oip.AppendReadyGRPC(nil, ok))
+		return
+	case s.client == message.SeldonREST:
+		s.answer([]byte(`{"status":"ok"}`))
+		return
+	}
+	b := oip.AppendReady(nil, s.shownName(), ok)
+	status := http.StatusOK
+	if !ok {
+		status = http.StatusServiceUnavailable
+		if s.client == message.OpenInferenceREST {
+			status = http.StatusBadRequest // as Triton answers
+		}
+	}
+	s.answerStatus(b, status)
+}
+
+func (s *session) isReady() bool {
+	for _, c := range s.target.Plan.Calls {
+		m, _ := c.Model.Handle.(*catalog.Model)
+		if m == nil || !m.Up() {
+			return false
+		}
+	}
+	return true
+}
+
+// metadata answers a model's or a graph's inputs and outputs, from its contracts.
+func (s *session) metadata() {
+	p := s.target.Plan
+	meta := oip.Metadata{Name: s.shownName(), Versions: []string{}, Platform: "millrace"}
+	meta.Inputs, meta.Outputs = describeFields(p.Inputs), describeFields(p.Outputs)
+	if s.client.GRPC() {
+		s.answer(meta.AppendGRPC(nil))
+		return
+	}
+	b, err := meta.AppendJSON(nil)
+	if err != nil {
+		s.refuse(requestFailure(err))
+		return
+	}
+	s.answer(b)
+}
+
+func describeFields(fs []contract.Field) []oip.TensorMetadata {
+	out := []oip.TensorMetadata{}
+	for i := range fs {
+		f := &fs[i]
+		t := oip.TensorMetadata{Name: f.Name, Datatype: f.Type, Shape: []int64{-1}}
+		for k, d := range f.Shape {
+			if k > 0 && d.Size != 1 {
+				t.Shape = append(t.Shape, d.Size)
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// appendList is a list of models that KServe's and OpenAI's clients both accept.
+func appendList(dst []byte, names []string) []byte {
+	dst = append(dst, `{"models":[`...)
+	for i, n := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsontext.AppendString(dst, n)
+	}
+	dst = append(dst, `],"object":"list","data":[`...)
+	for i, n := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"id":`...)
+		dst = jsontext.AppendString(dst, n)
+		dst = append(dst, `,"object":"model","created":0,"owned_by":"millrace"}`...)
+	}
+	return append(dst, `]}`...)
+}
+
+func (s *session) answer(b []byte) { s.answerStatus(b, http.StatusOK) }
+
+func (s *session) answerStatus(b []byte, status int) {
+	w := &message.Wire{Dialect: s.client, Body: body.Of(b), JSONLength: -1, Status: status}
+	s.info.Detail = "millrace_metadata"
+	if err := s.send(w, false); err != nil {
+		s.fail(err)
+	}
+	w.Body.Release()
+}

@@ -1,0 +1,341 @@
+package inference
+
+import (
+	"errors"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/millrace/millrace/graph/ast"
+	"github.com/millrace/millrace/graph/engine"
+	"github.com/millrace/millrace/protocol/ask"
+	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/proxy/inference/catalog"
+	"github.com/millrace/millrace/proxy/router"
+	"github.com/millrace/millrace/proxy/stream"
+)
+
+// defaultTimeout bounds a request of which neither client nor route says how long it may take.
+const defaultTimeout = 60 * time.Second
+
+// Filter answers requests for models, graphs and expressions. Its fields must not change after the first request; it is
+// safe for concurrent use.
+type Filter struct {
+	Catalog *catalog.Catalog
+	Budget  *body.Budget
+	// MaxBody bounds a request's and a reply's body, in bytes.
+	MaxBody int64
+	// Timeout bounds a request that brings no deadline of its own; 0 is 60 s.
+	Timeout time.Duration
+	// Observer returns who is told about the calls of a request for target; nil: nobody.
+	Observer func(target *catalog.Target) engine.Observer
+	// Done is told about each request that was answered, by whatever came of it; nil: nobody.
+	Done func(target *catalog.Target, info *router.Info, decisions []engine.Decision)
+
+	engine engine.Engine
+}
+
+// New returns a filter on a catalog. Close ends its shadows.
+func New(c *catalog.Catalog, budget *body.Budget, maxBody int64) *Filter {
+	if maxBody <= 0 {
+		maxBody = 64 << 20
+	}
+	f := &Filter{Catalog: c, Budget: budget, MaxBody: maxBody}
+	taps := engine.NewTaps()
+	taps.Detach = detach
+	f.engine = engine.Engine{Servers: servers{f}, Breakers: new(engine.Breakers), Taps: taps}
+	return f
+}
+
+// Taps returns the owner of the shadows.
+func (f *Filter) Taps() *engine.Taps { return f.engine.Taps }
+
+// Close cancels all shadows and waits for them.
+func (f *Filter) Close() { f.engine.Taps.Close() }
+
+// Serve answers d if it is addressed to inference, and tells whether it was.
+func (f *Filter) Serve(d stream.Downstream, info *router.Info) bool {
+	snap := f.Catalog.Snapshot()
+	a := parse(d.Head(), snap)
+	if a.action == none {
+		return false
+	}
+	s := sessions.Get().(*session)
+	s.filter, s.d, s.info, s.address, s.client = f, d, info, a, a.dialect
+	stop := s.follow()
+	s.serve(snap)
+	stop()
+	s.release()
+	return true
+}
+
+// serve answers one request.
+func (s *session) serve(snap *catalog.Snapshot) {
+	switch s.address.action {
+	case infer:
+	case unsupported:
+		s.refuse(&message.Failure{Code: CodeUnsupported, Kind: message.Unimplemented, Detail: "this call is not offered here"})
+		return
+	default:
+		s.describe(snap)
+		return
+	}
+	if !s.client.GRPC() && !equal(s.d.Head().Method, "post") && s.client != message.Opaque {
+		s.refuse(&message.Failure{Code: CodeMethod, Kind: message.InvalidArgument, Detail: "a question is sent by POST, not " + string(s.d.Head().Method)})
+		return
+	}
+	if s.address.world != inBody {
+		if f := s.find(snap); f != nil {
+			s.refuse(f)
+			return
+		}
+	}
+	if f := s.receive(); f != nil {
+		s.refuse(f)
+		return
+	}
+	if s.address.world == inBody {
+		name, version, err := oip.PeekModel(s.wire.Body)
+		if err != nil {
+			s.refuse(requestFailure(err))
+			return
+		}
+		s.address.name, s.address.version = []byte(name), []byte(version)
+		if f := s.find(snap); f != nil {
+			s.refuse(f)
+			return
+		}
+	}
+	s.execute()
+}
+
+// find resolves the name.
+func (s *session) find(snap *catalog.Snapshot) *message.Failure {
+	a := &s.address
+	switch a.world {
+	case bySeldon:
+		s.target = snap.Seldon(a.namespace, a.name)
+	case byKServe:
+		s.target = snap.KServe(a.namespace, a.name)
+	default:
+		if s.target = snap.Lookup(a.name); s.target == nil || len(a.version) > 0 {
+			return s.resolve(snap)
+		}
+	}
+	if s.target == nil {
+		return &message.Failure{Code: catalog.CodeUnknown, Kind: message.NotFound, Detail: "no object " + string(a.namespace) + "/" + string(a.name) + " at this address"}
+	}
+	return nil
+}
+
+// resolve is the slow way: versions, namespaces, expressions, escapes.
+func (s *session) resolve(snap *catalog.Snapshot) *message.Failure {
+	name := string(s.address.name)
+	if plain, err := url.PathUnescape(name); err == nil && s.address.world == byName {
+		name = plain
+	}
+	s.name = name
+	t, err := snap.Resolve(name, string(s.address.version))
+	if err != nil {
+		return requestFailure(err)
+	}
+	s.target = t
+	return nil
+}
+
+// receive reads the request's body and makes its wire form.
+func (s *session) receive() *message.Failure {
+	h := s.d.Head()
+	b, err := s.readBody(h)
+	if err != nil {
+		return s.bodyFailure(err)
+	}
+	s.own = fields{header: &h.Header}
+	s.fields = &s.own
+	w := &s.wire
+	*w = message.Wire{Dialect: s.client, Body: b, JSONLength: -1, Native: true, Head: s.fields, ContentType: string(h.Header.Get("content-type"))}
+	switch {
+	case s.client.GRPC():
+		payload, err := unframe(b, h.Header.Get("grpc-encoding"), s.filter.Budget, s.filter.MaxBody)
+		b.Release()
+		w.Body = nil
+		if err != nil {
+			return requestFailure(err)
+		}
+		w.Body = payload
+	case h.Header.Has("content-encoding"):
+		if string(h.Header.Get("content-encoding")) == "gzip" {
+			plain, err := inflate(b, s.filter.Budget, s.filter.MaxBody)
+			if err != nil {
+				b.Release()
+				w.Body = nil
+				return requestFailure(err)
+			}
+			b.Release()
+			w.Body = plain
+			h.Header.Del("content-encoding")
+		}
+	}
+	if s.client == message.OpenInferenceREST {
+		if v := h.Header.Get("inference-header-content-length"); v != nil {
+			n, err := strconv.Atoi(string(v))
+			if err != nil || n < 0 || n > w.Body.Len() {
+				return message.Invalid(CodeFraming, "inference header size should be in range (0, %d), got: %s", w.Body.Len(), v)
+			}
+			w.JSONLength = n
+		}
+	}
+	return nil
+}
+
+func (s *session) readBody(h *stream.RequestHead) (*body.Body, error) {
+	if h.ContentLength > s.filter.MaxBody {
+		return nil, &body.TooLarge{Limit: s.filter.MaxBody}
+	}
+	first, err := s.d.Recv()
+	if err == io.EOF {
+		return body.Of(nil), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if h.ContentLength >= 0 && int64(first.Len()) == h.ContentLength {
+		_, err := s.d.Recv()
+		if err != io.EOF {
+			first.Release()
+			return nil, orTooLong(err)
+		}
+		return first, nil
+	}
+	w := body.Writer{Budget: s.filter.Budget, Limit: s.filter.MaxBody}
+	for piece := first; ; {
+		err := w.Append(piece)
+		piece.Release()
+		if err != nil {
+			w.Discard()
+			return nil, err
+		}
+		if piece, err = s.d.Recv(); err == io.EOF {
+			return w.Body()
+		} else if err != nil {
+			w.Discard()
+			return nil, err
+		}
+	}
+}
+
+func orTooLong(err error) error {
+	if err == nil {
+		return &stream.ProtocolError{Status: 400, Reason: "the body is longer than its content-length"}
+	}
+	return err
+}
+
+func (s *session) bodyFailure(err error) *message.Failure {
+	var p *stream.ProtocolError
+	if errors.As(err, &p) {
+		return &message.Failure{Code: CodeFraming, Kind: message.KindOf(p.Status), Detail: p.Reason}
+	}
+	if s.d.Context().Err() != nil {
+		return &message.Failure{Code: engine.CodeCanceled, Kind: message.Canceled, Detail: "the client left", Flag: "DC"}
+	}
+	return requestFailure(err)
+}
+
+// execute runs the plan and sends what came of it.
+func (s *session) execute() {
+	s.fields.rules = s.target.Plan.Rules
+	s.seldon()
+	s.request = message.FromWire(&s.wire, s.decodeRequest)
+	run := s.filter.engine.NewRun(s.d.Context())
+	defer run.Close()
+	s.run = run
+	run.Head, run.Handle, run.Deadline = s.fields, s, s.deadline()
+	run.Partial = s.partial()
+	if o := s.filter.Observer; o != nil {
+		run.Observer = o(s.target)
+	}
+	m, err := engine.Execute(run, s.target.Plan, s.request)
+	if err == nil {
+		err = s.reply(m)
+	}
+	if err != nil {
+		s.fail(err)
+	}
+	if done := s.filter.Done; done != nil {
+		done(s.target, s.info, run.Decisions)
+	}
+}
+
+// decodeRequest reads the client's request; /ask needs to know what is asked of.
+func (s *session) decodeRequest(w *message.Wire) (*message.Content, error) {
+	if w.Dialect == message.Ask {
+		return ask.DecodeRequestFields(w, s.target.Fields)
+	}
+	return dialects[w.Dialect].codec.DecodeRequest(w)
+}
+
+// deadline is when the request must be answered.
+func (s *session) deadline() time.Time {
+	timeout := s.filter.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	if d, ok := router.Deadline(s.d.Head()); ok {
+		timeout = d
+	}
+	return time.Now().Add(timeout)
+}
+
+// partial tells whether the caller asks for what there is.
+func (s *session) partial() bool {
+	if v := s.d.Head().Header.Get("x-millrace-partial"); len(v) > 0 {
+		return string(v) != "0" && string(v) != "false"
+	}
+	return s.flag("partial")
+}
+
+// flag reads a boolean of the query: ?name, ?name=1, ?name=true.
+func (s *session) flag(name string) bool {
+	_, query := s.d.Head().SplitPath()
+	for len(query) > 0 {
+		var pair []byte
+		if i := indexByte(query, '&'); i >= 0 {
+			pair, query = query[:i], query[i+1:]
+		} else {
+			pair, query = query, nil
+		}
+		if len(pair) < len(name) || string(pair[:len(name)]) != name {
+			continue
+		}
+		switch string(pair[len(name):]) {
+		case "", "=1", "=true":
+			return true
+		}
+	}
+	return false
+}
+
+func indexByte(b []byte, c byte) int {
+	for i := range b {
+		if b[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// seldon gives a request to a SeldonDeployment its puid: the client's, or a new one.
+func (s *session) seldon() {
+	if s.target.Plan.Rules != ast.Seldon {
+		return
+	}
+	if v := s.d.Head().Header.Get("seldon-puid"); len(v) > 0 {
+		s.puid = string(v)
+		return
+	}
+	s.puid = newID()
+}
