@@ -221,17 +221,20 @@ func (t *typeChecker) takes(n *Call, c *contract.Contract, in *fields) {
 	}
 }
 
-// serverNames tells whether in has the names of the server's tensors for all inputs, which pass as they are.
+// serverNames tells whether f has the server's own names for all inputs, where these are others: it passes as it is.
 func (f *fields) serverNames(c *contract.Contract) bool {
 	if f == nil || f.open || len(f.parts) > 0 {
 		return false
 	}
+	differs := false
 	for i := range c.Inputs {
-		if x, _ := f.find(c.Inputs[i].ServerName()); x == nil {
+		name := c.Inputs[i].ServerName()
+		if x, _ := f.find(name); x == nil {
 			return false
 		}
+		differs = differs || name != c.Inputs[i].Name
 	}
-	return true
+	return differs
 }
 
 // learn notes what a call takes from a request whose fields nobody declared.

@@ -175,35 +175,53 @@ func (t *typeChecker) cascade(n *Cascade, in, original *fields) *fields {
 }
 
 func (t *typeChecker) mapped(n *Map, in *fields) *fields {
-	var out *fields
-	if in != nil && !in.open && len(in.parts) == 0 {
-		out = &fields{list: slices.Clone(in.list), answer: in.answer}
+	if in == nil || in.open || len(in.parts) > 0 {
+		return t.mappedUnknown(n, in)
 	}
+	out := &fields{list: slices.Clone(in.list), answer: in.answer}
 	for i := range n.Operations {
-		op := &n.Operations[i]
-		if op.Op == ast.Compute {
-			t.reads(op.Value, &n.Info, or(out, in), nil, nil)
+		if op := &n.Operations[i]; op.Op == ast.Compute {
+			t.reads(op.Value, &n.Info, out, nil, nil)
 		}
-		if out == nil {
-			if op.Op == ast.Select { // from here on the fields are known
-				out = &fields{}
-				for _, name := range op.Fields {
-					in.find(name)
-					out.list = append(out.list, contract.Field{Name: name})
-				}
-			}
-			continue
-		}
-		t.operation(n, op, out)
+		t.operation(n, &n.Operations[i], out)
 	}
 	return out
 }
 
-func or(a, b *fields) *fields {
-	if a != nil {
-		return a
+// mappedUnknown is a map of a value whose fields are not known: what it takes is noted, and only what it selects is known after it.
+func (t *typeChecker) mappedUnknown(n *Map, in *fields) *fields {
+	var made []string
+	note := func(name string) {
+		if name != "" && !slices.Contains(made, name) {
+			in.find(name)
+		}
 	}
-	return b
+	for i := range n.Operations {
+		op := &n.Operations[i]
+		switch op.Op {
+		case ast.Compute:
+			for _, f := range op.Value.Reads.Fields {
+				note(f.Name)
+			}
+			made = append(made, op.Field)
+		case ast.Rename:
+			note(op.Field)
+			made = append(made, op.To)
+		case ast.Select:
+			out := &fields{}
+			for _, name := range op.Fields {
+				note(name)
+				out.list = append(out.list, contract.Field{Name: name})
+			}
+			rest := *n
+			rest.Operations = n.Operations[i+1:]
+			return t.mapped(&rest, out)
+		case ast.SetParameter:
+		default:
+			note(op.Field)
+		}
+	}
+	return nil
 }
 
 func (t *typeChecker) operation(n *Map, op *Operation, out *fields) {
