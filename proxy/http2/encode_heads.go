@@ -58,7 +58,11 @@ func (e *encoder) appendResponse(h *stream.ResponseHead) {
 	var status [4]byte
 	e.append([]byte(":status"), strconv.AppendInt(status[:0], int64(h.Status), 10))
 	e.appendFields(&h.Header)
-	if h.Status >= 200 && h.Status != 204 {
+	switch {
+	case h.Status < 200 || h.Status == 204: // RFC 9110 §8.6: they have none
+	case h.ContentLength == 0 && h.Status != 304 && (h.Version == stream.HTTP10 || h.Version == stream.HTTP11):
+		e.append([]byte("content-length"), []byte("0")) // HTTP/1 says 0 with the field alone, which is not in its Header
+	default:
 		e.appendLength(&h.Header, h.ContentLength)
 	}
 }

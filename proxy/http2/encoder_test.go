@@ -96,6 +96,37 @@ func TestWhatHTTPDoesNotAllowIsNotSent(t *testing.T) {
 	}
 }
 
+func TestAContentLengthIsSentWhereThereWasOne(t *testing.T) {
+	said := &stream.Header{}
+	said.Add("content-length", "7")
+	for name, c := range map[string]struct {
+		head stream.ResponseHead
+		want string
+	}{
+		"known":                      {stream.ResponseHead{Status: 200, ContentLength: 5}, "5"},
+		"changed by a filter":        {stream.ResponseHead{Status: 200, ContentLength: 5, Header: *said}, "5"},
+		"taken away by a filter":     {stream.ResponseHead{Status: 200, ContentLength: -1, Header: *said}, ""},
+		"no body, nothing said":      {stream.ResponseHead{Status: 200, Version: stream.HTTP2}, ""},
+		"no body, said":              {stream.ResponseHead{Status: 200, Version: stream.HTTP2, Header: *said}, "0"},
+		"no body, said by HTTP/1":    {stream.ResponseHead{Status: 200, Version: stream.HTTP11}, "0"},
+		"204, which may not have it": {stream.ResponseHead{Status: 204, Version: stream.HTTP11}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, got := newEncoder(), ""
+			e.begin()
+			e.appendResponse(&c.head)
+			dec := hpack.NewDecoder(tableLimit, func(f hpack.HeaderField) {
+				if f.Name == "content-length" {
+					got += f.Value
+				}
+			})
+			if _, err := dec.Write(e.out); err != nil || got != c.want {
+				t.Fatalf("content-length %q, %v", got, err)
+			}
+		})
+	}
+}
+
 func BenchmarkEncodeHead(b *testing.B) {
 	e, h := newEncoder(), grpcHead()
 	b.ReportAllocs()
