@@ -72,6 +72,10 @@ type Redirect struct {
 	stripQuery bool
 }
 
+// Local leaves the answer to another terminal than the forwarder (Envoy's non_forwarding_action): proxy/inference's.
+type Local struct{}
+
+func (*Local) isAction()    {}
 func (*Forward) isAction()  {}
 func (*Direct) isAction()   {}
 func (*Redirect) isAction() {}

@@ -33,7 +33,13 @@ func (f *Forwarder) Close() { f.shadows.Wait() }
 
 // Serve answers one request by its route's action.
 func (f *Forwarder) Serve(d stream.Downstream, m *Match, info *Info) {
+	if m.Route == nil {
+		Reply(d, info, 404, "", NoRouteFound, "route_not_found")
+		return
+	}
 	switch a := m.Action.(type) {
+	case *Local:
+		Reply(d, info, 404, "", NoRouteFound, "route_not_found")
 	case *Direct:
 		var h stream.ResponseHead
 		apply(a.ops.response, &h.Header)

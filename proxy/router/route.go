@@ -44,7 +44,7 @@ type Route struct {
 	bufferMax int64 // bytes kept for retries and mirrors; 0 is the default
 }
 
-// Action is what a route does: [*Forward], [*Direct] or [*Redirect].
+// Action is what a route does: [*Forward], [*Direct], [*Redirect] or [*Local].
 type Action interface{ isAction() }
 
 // builder compiles one table.
@@ -79,7 +79,7 @@ func (b *builder) virtualHost(m *routev3.VirtualHost) (*virtualHost, error) {
 }
 
 func (b *builder) route(v *routev3.VirtualHost, m *routev3.Route) (*Route, error) {
-	if err := strict.Fields(m, "name", "match", "route", "redirect", "direct_response", "metadata", "decorator",
+	if err := strict.Fields(m, "name", "match", "route", "redirect", "direct_response", "non_forwarding_action", "metadata", "decorator",
 		"typed_per_filter_config", "request_headers_to_add", "request_headers_to_remove", "response_headers_to_add",
 		"response_headers_to_remove", "per_request_buffer_limit_bytes", "request_body_buffer_limit", "stat_prefix", "tracing"); err != nil {
 		return nil, err
@@ -110,8 +110,10 @@ func (b *builder) route(v *routev3.VirtualHost, m *routev3.Route) (*Route, error
 	case *routev3.Route_DirectResponse:
 		r.Action, err = newDirect(a.DirectResponse, b.levels(nil, v, m))
 		err = strict.At("direct_response", err)
+	case *routev3.Route_NonForwardingAction:
+		r.Action = &Local{}
 	default:
-		err = fmt.Errorf("action: set route, redirect or direct_response")
+		err = fmt.Errorf("action: set route, redirect, direct_response or non_forwarding_action")
 	}
 	return r, err
 }

@@ -147,6 +147,11 @@ func (m *Match) PerFilter(filter string) any {
 	return m.perFilter[filter]
 }
 
+// Targets tells whether the request goes to a cluster of that name by its route.
+func (m *Match) Targets(name string) bool {
+	return m.target != nil && m.target.ref != nil && m.target.ref.Name() == name
+}
+
 // Match finds the first route that a request matches; without one the Match has no Route (NR). secure tells that the
 // client's connection is TLS.
 func (t *Table) Match(r *stream.RequestHead, secure bool) Match {

@@ -131,7 +131,8 @@ func Field(r *stream.RequestHead, name string) (v []byte, has bool) {
 	if stream.EqualFold([]byte(name), "host") {
 		return r.Authority, true
 	}
-	for n, value := range r.Header.All() {
+	for i := range r.Header.Len() {
+		n, value := r.Header.Field(i)
 		if !stream.EqualFold(n, name) {
 			continue
 		}
