@@ -38,7 +38,7 @@ func (r bareRelay) Serve(d stream.Downstream) {
 	if u.Send(nil, true) != nil {
 		return
 	}
-	down(d, u)
+	_ = down(d, u)
 }
 
 // answer is a server that gives the body back as gRPC does: head, body, trailers.

@@ -2,6 +2,7 @@ package http2
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/net/http2"
 
@@ -106,12 +107,24 @@ func (d *downstream) Send(b *body.Body, end bool) error { return d.send(b, end) 
 // SendTrailers implements stream.Downstream.
 func (d *downstream) SendTrailers(h *stream.Header) error { return d.sendTrailers(h) }
 
-// Reset implements stream.Downstream.
-func (d *downstream) Reset() {
+// Reset implements stream.Downstream. The client sees INTERNAL_ERROR.
+func (d *downstream) Reset() { d.reset(http2.ErrCodeInternal) }
+
+// ResetAs is Reset with the code that a server reset its side with, where err says so: a gRPC client then sees what it
+// would see without a proxy between. It is found by a type assertion to interface{ ResetAs(error) }.
+func (d *downstream) ResetAs(err error) {
+	code := http2.ErrCodeInternal
+	if r := (*ResetError)(nil); errors.As(err, &r) && r.Cause == nil {
+		code = r.Code
+	}
+	d.reset(code)
+}
+
+func (d *downstream) reset(code http2.ErrCode) {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
 	if !d.localEnded && d.sendErr == nil {
-		d.s.resetLocked(&d.exchange, http2.ErrCodeInternal)
+		d.s.resetLocked(&d.exchange, code)
 		d.failLocked(stream.ErrReset)
 	}
 }

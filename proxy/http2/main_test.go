@@ -139,9 +139,9 @@ func (r relay) Serve(d stream.Downstream) {
 			up(d, u, b, err)
 		}()
 	}
-	down(d, u)
+	err = down(d, u)
 	u.Cancel()
-	d.Reset()
+	d.(interface{ ResetAs(error) }).ResetAs(err)
 	<-sent
 }
 
@@ -163,28 +163,27 @@ func up(d stream.Downstream, u stream.Upstream, b *body.Body, err error) {
 }
 
 // down sends the response; where it fails the caller resets.
-func down(d stream.Downstream, u stream.Upstream) {
+func down(d stream.Downstream, u stream.Upstream) error {
 	for {
 		h, err := u.RecvHead()
 		if err != nil {
-			return
+			return err
 		}
 		if h.Status < 200 {
-			if d.SendInformational(h) != nil {
-				return
+			if err := d.SendInformational(h); err != nil {
+				return err
 			}
 			continue
 		}
 		var b *body.Body
 		if h.ContentLength == 0 || string(d.Head().Method) == "HEAD" { // it may be all there is
 			if b, err = u.Recv(); err == io.EOF && u.RecvTrailers() == nil {
-				_ = d.SendHead(h, true)
-				return
+				return d.SendHead(h, true)
 			}
 		}
 		b.Release()
-		if d.SendHead(h, false) != nil {
-			return
+		if err := d.SendHead(h, false); err != nil {
+			return err
 		}
 		break
 	}
@@ -193,15 +192,17 @@ func down(d stream.Downstream, u stream.Upstream) {
 		if err == io.EOF {
 			break
 		}
-		if err != nil || d.Send(b, false) != nil {
-			return
+		if err == nil {
+			err = d.Send(b, false)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if tr := u.RecvTrailers(); tr != nil {
-		_ = d.SendTrailers(tr)
-		return
+		return d.SendTrailers(tr)
 	}
-	_ = d.Send(nil, true)
+	return d.Send(nil, true)
 }
 
 // serveRelay starts a relay to addr.
