@@ -102,11 +102,16 @@ type Info struct {
 	// As the client sent them, before routes rewrote them. The bytes belong to the Info.
 	Path, Authority, RequestID []byte
 	Failure                    error // why, for people; nil where there is nothing to say
+
+	Graph     string // the model or graph that answered; empty for a plain route
+	Decisions []byte // the arms that were chosen, for the access log; the bytes belong to the Info
+	// The response as it was sent, where something keeps it for the access log; else nil. Valid until the log was written.
+	Response, Trailers *stream.Header
 }
 
 // Reset makes i ready for another request and keeps its memory.
 func (i *Info) Reset() {
-	*i = Info{Path: i.Path[:0], Authority: i.Authority[:0], RequestID: i.RequestID[:0]}
+	*i = Info{Path: i.Path[:0], Authority: i.Authority[:0], RequestID: i.RequestID[:0], Decisions: i.Decisions[:0]}
 }
 
 // since returns the time since the request started.
