@@ -92,7 +92,7 @@ type Model struct {
 	// Opaque calls the server with bodies as they are, whatever its protocol; an empty Path is then the protocol's own.
 	Opaque      bool
 	Contract    *contract.Contract
-	Positions   map[string]ast.Position // of the contract's fields
+	Positions   map[string]ast.Position // of the contract's fields, by algebra.FieldKey
 	Askable     *bool                   // nil: as the place of use says
 	Pure        bool
 	Timeout     time.Duration

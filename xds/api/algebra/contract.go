@@ -12,24 +12,32 @@ import (
 	pb "github.com/millrace/millrace/xds/api/graphv1"
 )
 
-// EncodeContract returns the wire form of c; positions gives the place of each field, by name, inputs and outputs alike.
+// FieldKey is the key of a contract's field where inputs and outputs stand in one map.
+func FieldKey(output bool, name string) string {
+	if output {
+		return "outputs." + name
+	}
+	return "inputs." + name
+}
+
+// EncodeContract returns the wire form of c; positions gives the place of each field by its FieldKey.
 func EncodeContract(c *contract.Contract, positions map[string]ast.Position) *pb.Contract {
 	if c == nil {
 		return nil
 	}
 	return &pb.Contract{
-		Inputs: encodeContractFields(c.Inputs, positions), Outputs: encodeContractFields(c.Outputs, positions),
+		Inputs: encodeContractFields(c.Inputs, false, positions), Outputs: encodeContractFields(c.Outputs, true, positions),
 		Parameters: EncodeParameters(c.Parameters), Answer: c.Answer,
 	}
 }
 
-func encodeContractFields(fs []contract.Field, positions map[string]ast.Position) []*pb.ContractField {
+func encodeContractFields(fs []contract.Field, output bool, positions map[string]ast.Position) []*pb.ContractField {
 	var out []*pb.ContractField
 	for i := range fs {
 		f := &fs[i]
 		p := &pb.ContractField{
 			Name: f.Name, Tensor: f.Tensor, Datatype: EncodeDatatype(f.Type), ShapeDeclared: f.Shape != nil,
-			Parameters: EncodeParameters(f.Parameters), Optional: f.Optional, Default: encodeTensor(f.Default), Position: EncodePosition(positions[f.Name]),
+			Parameters: EncodeParameters(f.Parameters), Optional: f.Optional, Default: encodeTensor(f.Default), Position: EncodePosition(positions[FieldKey(output, f.Name)]),
 		}
 		for _, dim := range f.Shape {
 			p.Shape = append(p.Shape, &pb.Dimension{Size: dim.Size, Rows: dim.Rows})

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	yamlLine      = regexp.MustCompile(`^yaml: line (\d+): `)
+	yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 	// parserError are errors whose line the library counts from 0, those of its scanner not.
 	parserError   = regexp.MustCompile(`^did not find expected (node content|',' or|key|'-' indicator|<)|^found (undefined tag handle|duplicate|incompatible)`)
 	unknownAnchor = regexp.MustCompile(`unknown anchor '([^']*)' referenced`)

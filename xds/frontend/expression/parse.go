@@ -3,6 +3,7 @@ package expression
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/millrace/millrace/graph/ast"
 )
@@ -109,8 +110,9 @@ func (p *parser) next() {
 			p.at++
 		}
 		if p.at == start {
-			p.tok.kind, p.tok.text = bad, p.text[p.at:p.at+1]
-			p.at++
+			_, size := utf8.DecodeRuneInString(p.text[p.at:])
+			p.tok.kind, p.tok.text = bad, p.text[p.at:p.at+size]
+			p.at += size
 			return
 		}
 		p.tok.kind, p.tok.text = name, p.text[start:p.at]

@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/millrace/millrace/graph/diagnostic"
@@ -23,17 +24,25 @@ type Object struct {
 func Read(doc *document.Document) Object {
 	key := doc.Key()
 	o := Object{Document: doc}
+	version := func(known ...string) {
+		if slices.Contains(known, doc.APIVersion) {
+			return
+		}
+		o.Objects = nil
+		o.Found = append(o.Found, diagnostic.Diagnostic{
+			Code: document.CodeKind, Pos: doc.Pos, Message: fmt.Sprintf("apiVersion %s is not read by this version", doc.APIVersion), Remedy: "write " + strings.Join(known, " or "),
+		})
+	}
 	switch {
 	case key.Group == own.Group && (key.Kind == "Server" || key.Kind == "Model" || key.Kind == "InferenceGraph"):
 		o.Objects, o.Found = own.Read(doc)
-		if doc.APIVersion != own.Version {
-			o.Found = append(o.Found, diagnostic.Diagnostic{Code: document.CodeKind, Pos: doc.Pos, Message: fmt.Sprintf("apiVersion %s is not read by this version", doc.APIVersion), Remedy: "write " + own.Version})
-			o.Objects = nil
-		}
+		version(own.Version)
 	case key.Group == seldon.Group && key.Kind == seldon.Kind:
 		o.Objects, o.Found = seldon.Read(doc)
+		version(seldon.Versions...)
 	case key.Group == kserve.Group && key.Kind == kserve.Kind:
 		o.Objects, o.Found = kserve.Read(doc)
+		version(kserve.Version)
 	default:
 		o.Found = []diagnostic.Diagnostic{{
 			Code: document.CodeKind, Pos: doc.Pos, Message: fmt.Sprintf("kind %s of %s is not known", doc.Kind, orNone(doc.APIVersion)),

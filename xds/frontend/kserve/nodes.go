@@ -15,8 +15,9 @@ func sequence(steps []step) ast.Part {
 		if s.condition != nil && i > 0 {
 			rest := steps[i:]
 			rest[0].condition = nil
-			g := &ast.Guard{If: s.condition, Then: sequence(rest), Else: &ast.Pass{Status: http.StatusOK}}
-			g.Pos = s.pos
+			stop := &ast.Pass{Status: http.StatusOK}
+			g := &ast.Guard{If: s.condition, Then: sequence(rest), Else: stop}
+			g.Pos, stop.Pos, g.Then.Base().Pos = s.pos, s.pos, s.pos
 			c.Parts = append(c.Parts, g)
 			return c
 		}
@@ -52,8 +53,13 @@ func splitter(v document.Value, steps []step) ast.Part {
 	return c
 }
 
-func switching(steps []step) ast.Part {
-	c := &ast.Choose{By: ast.ByCondition, NoMatch: http.StatusNotFound}
+// switching chooses by conditions on the node's request. Where none holds, the router answers 404 from the root and 500 from
+// a nested node.
+func switching(steps []step, root bool) ast.Part {
+	c := &ast.Choose{By: ast.ByCondition, NoMatch: http.StatusInternalServerError}
+	if root {
+		c.NoMatch = http.StatusNotFound
+	}
 	for _, s := range steps {
 		c.Arms = append(c.Arms, ast.Arm{Name: s.part.Base().Label, When: s.condition, Part: s.part, Pos: s.pos})
 	}

@@ -21,6 +21,8 @@ import (
 const (
 	Group = "serving.kserve.io"
 	Kind  = "InferenceGraph"
+	// Version is the version of the API that is read.
+	Version = Group + "/v1alpha1"
 )
 
 // maxParts bounds what nodes that share nodes may unfold to.
@@ -35,11 +37,13 @@ type reader struct {
 	timeout time.Duration
 	path    []string // the nodes being lowered
 	parts   int
+	known   map[string]bool // nodes that were lowered, and models that were declared
+	hard    map[string]bool // nodes that end with a step's failure
 }
 
 // Read turns a KServe InferenceGraph into one graph and a server and model for each service that it calls.
 func Read(doc *document.Document) (*frontend.Objects, []diagnostic.Diagnostic) {
-	r := &reader{doc: doc}
+	r := &reader{doc: doc, known: map[string]bool{}, hard: map[string]bool{}}
 	body := doc.Body(&r.found, "InferenceGraph "+doc.Name)
 	spec := body.Required("spec", "the graph's nodes").Map()
 	body.Ignore("status")
@@ -59,11 +63,14 @@ func Read(doc *document.Document) (*frontend.Objects, []diagnostic.Diagnostic) {
 	if r.nodes.Has("root") {
 		g.Root = r.node("root")
 	}
+	// Nodes that no step calls are read for what is wrong in them, and left out.
+	declared := r.objects
 	for _, n := range r.nodes.Keys() {
-		if !r.nodes.Get(n).Present() {
-			r.nodes.Get(n).Refuse(document.CodeType, "", "node %s is empty", n)
+		if !r.known["node "+n] {
+			r.node(n)
 		}
 	}
+	r.objects = declared
 	if diagnostic.Fatal(r.found) {
 		return nil, r.found
 	}
@@ -76,11 +83,19 @@ func Read(doc *document.Document) (*frontend.Objects, []diagnostic.Diagnostic) {
 // node lowers the node of that name, as a scope: `$request` in its steps is what enters it.
 func (r *reader) node(name string) ast.Part {
 	v := r.nodes.Get(name)
+	r.known["node "+name] = true
+	if !v.Present() {
+		v.Refuse(document.CodeMissing, "give it a routerType and steps", "node %s is empty", name)
+		return &ast.Pass{}
+	}
 	if slices.Contains(r.path, name) {
 		v.Refuse(document.CodeValue, "break the cycle", "the nodes call each other in a cycle: %s", strings.Join(append(r.path, name), " → "))
 		return &ast.Pass{}
 	}
 	if r.parts++; r.parts > maxParts {
+		if r.parts > maxParts+1 {
+			return &ast.Pass{} // said once is enough
+		}
 		v.Refuse(document.CodeValue, "call shared nodes from fewer places", "the graph unfolds to more than %d parts", maxParts)
 		return &ast.Pass{}
 	}
@@ -93,8 +108,8 @@ func (r *reader) node(name string) ast.Part {
 	names := map[string]bool{}
 	var lowered []step
 	for i, s := range steps {
-		st := r.step(name, i, s, kind.String())
-		if st.name != "" && names[st.name] {
+		st := r.step(name, i, s, kind.String(), i == len(steps)-1)
+		if names[st.name] {
 			s.Refuse(document.CodeTwice, "give each step its own name", "two steps of node %s are called %q", name, st.name)
 		}
 		names[st.name] = true
@@ -111,7 +126,7 @@ func (r *reader) node(name string) ast.Part {
 	case "Splitter":
 		p = splitter(v, lowered)
 	case "Switch":
-		p = switching(lowered)
+		p = switching(lowered, len(r.path) == 1)
 	case "Ensemble":
 		p = ensemble(lowered)
 	default:
@@ -128,9 +143,22 @@ func (r *reader) node(name string) ast.Part {
 	return scope
 }
 
+// nested notes what a nested node's Hard failure does to the node that calls it. In KServe such a failure is an answer with
+// a status for the caller, whose own step is Soft; goesOn tells whether the caller would use it as a value, which is not
+// understood yet.
+func (r *reader) nested(node string, nodeName document.Value, goesOn bool) {
+	if !r.hard[nodeName.String()] {
+		return
+	}
+	r.hard[node] = true
+	if goesOn {
+		nodeName.Refuse(document.CodeForeign, "make the steps of node "+nodeName.String()+" Soft, or call it last", "going on after the failure of a Hard step in a nested node is not understood yet")
+	}
+}
+
 // step is one step of a node.
 type step struct {
-	name      string
+	name      string // its own, or its index
 	part      ast.Part
 	response  bool // it takes the previous reply
 	condition *ast.Condition
@@ -139,12 +167,15 @@ type step struct {
 	value     document.Value
 }
 
-func (r *reader) step(node string, i int, v document.Value, kind string) step {
+func (r *reader) step(node string, i int, v document.Value, kind string, last bool) step {
 	m := v.Map()
 	s := step{name: m.Get("name").String(), weight: m.Get("weight"), pos: v.Pos(), value: v}
+	if s.name == "" {
+		s.name = strconv.Itoa(i)
+	}
 	label := s.name
-	if label == "" {
-		label = strconv.Itoa(i)
+	if strings.ContainsAny(label, "/ ") {
+		m.Get("name").Refuse(document.CodeValue, "a name has letters, digits, dashes and dots", "%q cannot be the name of a step", label)
 	}
 	if c := m.Get("condition"); c.Present() {
 		if kind == "Sequence" && i == 0 {
@@ -191,9 +222,13 @@ func (r *reader) step(node string, i int, v document.Value, kind string) step {
 			nodeName.Refuse(document.CodeReference, contract.Suggest(nodeName.String(), r.nodes.Keys()), "there is no node %q", nodeName.String())
 		} else {
 			s.part = r.node(nodeName.String())
+			r.nested(node, nodeName, kind == "Ensemble" || kind == "Sequence" && !last)
 		}
 	default:
-		s.part = r.service(node, label, serviceName, serviceURL, !hard, v)
+		// A Splitter and a Switch hand on what a step answers, whatever its status.
+		soft := !hard || kind == "Splitter" || kind == "Switch"
+		r.hard[node] = r.hard[node] || !soft
+		s.part = r.service(node, label, serviceName, serviceURL, soft, v)
 	}
 	s.part.Base().Label = label
 	return s
@@ -201,7 +236,14 @@ func (r *reader) step(node string, i int, v document.Value, kind string) step {
 
 // service declares what a step calls and returns the call.
 func (r *reader) service(node, label string, serviceName, serviceURL document.Value, soft bool, v document.Value) ast.Part {
-	name := fmt.Sprintf("%s.%s.%s", r.doc.Name, node, strings.ToLower(label))
+	name := fmt.Sprintf("%s.%s.%s", r.doc.Name, node, label)
+	c := &ast.Call{Model: name, Method: message.Predict, Tolerate: soft, As: label}
+	c.Pos = v.Pos()
+	c.Policies.Timeout = r.timeout
+	if r.known["model "+name] {
+		return c // a node that several steps call
+	}
+	r.known["model "+name] = true
 	m := &frontend.Model{Namespace: r.doc.Namespace, Name: name, Remote: name, Pos: v.Pos(), Askable: new(bool)}
 	if serviceName.Present() {
 		m.Server, m.Remote = serviceName.String(), serviceName.String()
@@ -220,8 +262,5 @@ func (r *reader) service(node, label string, serviceName, serviceURL document.Va
 	}
 	m.Opaque = true
 	r.objects.Models = append(r.objects.Models, m)
-	c := &ast.Call{Model: name, Method: message.Predict, Tolerate: soft, As: label}
-	c.Pos = v.Pos()
-	c.Policies.Timeout = r.timeout
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/graph/diagnostic"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/xds/api/algebra"
 	"github.com/millrace/millrace/xds/frontend"
 	"github.com/millrace/millrace/xds/frontend/document"
 )
@@ -69,8 +70,11 @@ func (r *reader) contract(m document.Map, positions map[string]ast.Position) *co
 	}
 	for _, p := range contract.Check(c) {
 		at := m.Pos()
-		if pos, ok := positions[p.Field]; ok {
+		if pos, ok := positions[algebra.FieldKey(p.Side == contract.Output, p.Field)]; ok {
 			at = pos
+		}
+		if p.Side == contract.Whole && answer.Present() {
+			at = answer.Pos()
 		}
 		remedy := p.Remedy
 		p.Remedy = ""
@@ -84,7 +88,7 @@ func (r *reader) fields(m document.Map, positions map[string]ast.Position, input
 	for _, name := range m.Keys() {
 		v := m.Get(name)
 		f := contract.Field{Name: name}
-		positions[name] = m.KeyPos(name)
+		positions[algebra.FieldKey(!input, name)] = m.KeyPos(name)
 		if v.IsScalar() || !v.Present() {
 			f.Type = datatype(v)
 			out = append(out, f)

@@ -104,8 +104,12 @@ func (r *reader) canary(v document.Value, m document.Map) ast.Part {
 	}
 	stable := m.Required("stable", "what serves the rest")
 	c := &ast.Choose{By: ast.ByWeight, Sticky: condition(m.Get("sticky"))}
+	rest := ast.Part(&ast.Pass{})
+	if stable.Present() {
+		rest = r.part(stable)
+	}
 	c.Arms = []ast.Arm{
-		{Name: "stable", Weight: 100 - share, Part: r.part(stable), Pos: m.KeyPos("stable")},
+		{Name: "stable", Weight: 100 - share, Part: rest, Pos: m.KeyPos("stable")},
 		{Name: "canary", Weight: share, Part: r.part(v), Pos: m.KeyPos("canary")},
 	}
 	return c

@@ -33,6 +33,10 @@ func (r *reader) part(v document.Value) ast.Part {
 
 // mapped reads a mapping with one operator; the fields named in read belong to whoever called it.
 func (r *reader) mapped(v document.Value, read ...string) ast.Part {
+	if !v.Present() {
+		v.Refuse(document.CodeMissing, "write an expression or an operator, or remove the entry", "%s is empty", v.Path())
+		return &ast.Pass{}
+	}
 	m := v.Map()
 	if !m.Present() {
 		return &ast.Pass{}
@@ -96,19 +100,26 @@ func (r *reader) operator(name string, m document.Map) ast.Part {
 	case "each":
 		return &ast.Each{Part: r.part(v), Chunk: m.Get("chunk").Int(1, 1<<30)}
 	}
+	if v.Present() && !(v.IsMap() && len(v.Map().Keys()) == 0) {
+		v.Refuse(document.CodeType, "write `pass: {}`", "pass takes nothing")
+	}
 	return &ast.Pass{}
 }
 
 func (r *reader) expression(v document.Value) ast.Part {
-	pos := v.Pos()
-	p, err := expression.Parse(v.String(), pos)
+	pos, exact := v.TextPos()
+	var start ast.Position
+	if exact {
+		start = pos
+	}
+	p, err := expression.Parse(v.String(), start)
 	var e *expression.Error
 	if errors.As(err, &e) {
 		v.RefuseAt(e.Offset, CodeExpression, e.Remedy, "expression: %s", e.Message)
 		return &ast.Pass{}
 	}
-	if !p.Base().Pos.Known() {
-		p.Base().Pos = pos
+	if !exact {
+		ast.Walk(p, func(p ast.Part) { p.Base().Pos = pos })
 	}
 	return p
 }
@@ -128,8 +139,8 @@ func (r *reader) call(v document.Value, m document.Map) ast.Part {
 }
 
 func callOf(v document.Value) *ast.Call {
-	name, version, _ := strings.Cut(v.String(), "@")
-	if v.Present() && (name == "" || expression.Is(name)) {
+	name, version, versioned := strings.Cut(v.String(), "@")
+	if v.Present() && (name == "" || versioned && version == "" || expression.Is(name) || strings.ContainsAny(name, " \t\n")) {
 		v.Refuse(document.CodeValue, "name one model, or write the expression in place of the mapping", "%q is not one model's name", v.String())
 	}
 	c := &ast.Call{Model: name, Version: version}
@@ -150,7 +161,8 @@ func condition(v document.Value) *ast.Condition {
 	if !v.Present() {
 		return nil
 	}
-	return &ast.Condition{Language: ast.CEL, Text: v.String(), Pos: v.Pos()}
+	pos, _ := v.TextPos()
+	return &ast.Condition{Language: ast.CEL, Text: v.String(), Pos: pos}
 }
 
 func rows(m document.Map) ast.Rows {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/millrace/millrace/protocol/contract"
 	pb "github.com/millrace/millrace/xds/api/graphv1"
 	"github.com/millrace/millrace/xds/frontend"
@@ -25,6 +27,9 @@ func (r *reader) server(m document.Map, name string) *frontend.Server {
 		if parsed, ok := URL(u); ok {
 			if _, spoken := s.Protocol.Dialect(parsed.Transport); !spoken && s.Protocol != "" {
 				u.Refuse(document.CodeValue, "give a URL of a transport that the protocol has", "protocol %s over %s is not spoken", s.Protocol, strings.SplitN(u.String(), ":", 2)[0])
+			}
+			if len(s.URLs) > 0 && strings.TrimSuffix(parsed.Path, "/") != strings.TrimSuffix(s.URLs[0].Path, "/") {
+				u.Refuse(document.CodeValue, "make a Server of each path", "the URLs of one server have different paths: %q and %q", s.URLs[0].Path, parsed.Path)
 			}
 			s.URLs = append(s.URLs, parsed)
 		}
@@ -47,6 +52,9 @@ func (r *reader) server(m document.Map, name string) *frontend.Server {
 	if v := m.Get("tls"); v.Present() {
 		t := v.Map()
 		s.TLS = &frontend.TLS{CAFile: t.Get("ca").String(), ServerName: t.Get("server_name").String()}
+		if s.TLS.CAFile != "" && !path.IsAbs(s.TLS.CAFile) {
+			s.TLS.CAFile = path.Join(path.Dir(r.doc.File), s.TLS.CAFile) // as all paths: from the object's file
+		}
 		t.Done()
 	}
 	return s
@@ -66,9 +74,9 @@ func (r *reader) protocol(m document.Map, run *frontend.Run) frontend.Protocol {
 		v.Refuse(document.CodeValue, contract.Suggest(p, frontend.Protocols), "there is no protocol %q", p)
 		return ""
 	}
-	rest, _ := frontend.Protocol(p).Dialect(frontend.REST)
+	_, rest := frontend.Protocol(p).Dialect(frontend.REST)
 	_, grpc := frontend.Protocol(p).Dialect(frontend.GRPC)
-	if rest == 0 && !grpc {
+	if !rest && !grpc {
 		v.Refuse(document.CodeValue, "this version speaks oip, seldon, kserve-v1, mlflow and plain to servers", "protocol %s is not spoken yet", p)
 		return ""
 	}
@@ -80,7 +88,7 @@ func URL(v document.Value) (frontend.URL, bool) {
 	text := v.String()
 	u, err := url.Parse(text)
 	out := frontend.URL{Pos: v.Pos()}
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" {
 		v.Refuse(document.CodeValue, "write it as http://host:port or grpc://host:port", "%q is not a URL", text)
 		return out, false
 	}
@@ -100,8 +108,8 @@ func URL(v document.Value) (frontend.URL, bool) {
 	}
 	if p := u.Port(); p != "" {
 		n, err := strconv.Atoi(p)
-		if err != nil || n < 0 || n > 65535 {
-			v.Refuse(document.CodeValue, "", "%q is not a port", p)
+		if err != nil || n < 1 || n > 65535 {
+			v.Refuse(document.CodeValue, "a port is from 1 to 65535", "%q is not a port", p)
 			return out, false
 		}
 		port = n
@@ -176,7 +184,16 @@ func headers(m document.Map) []*pb.HeaderField {
 	var out []*pb.HeaderField
 	h := m.Get("headers").Map()
 	for _, k := range h.Keys() {
-		out = append(out, &pb.HeaderField{Name: k, Value: h.Get(k).String()})
+		v := h.Get(k)
+		if v.IsMap() {
+			v.Refuse(document.CodeType, "write the value itself", "the value of header %s can only be text in this version", k)
+			continue
+		}
+		if f := (&pb.HeaderField{Name: k, Value: v.String()}); httpguts.ValidHeaderFieldName(k) && httpguts.ValidHeaderFieldValue(f.Value) {
+			out = append(out, f)
+		} else {
+			v.Refuse(document.CodeValue, "a name has letters, digits and dashes, and a value one line", "%q is no header field that can be sent", k)
+		}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/xds/api/algebra"
 	"github.com/millrace/millrace/xds/frontend/document"
 )
 
@@ -108,7 +109,7 @@ func (r *reader) answer(v document.Value) ast.Part {
 		if status == 0 {
 			status = 500
 		}
-		a.Failure = &message.Failure{Kind: message.KindOf(status), Detail: m.Get("error").String()}
+		a.Failure = &message.Failure{Code: algebra.CodeAnswered, Kind: message.KindOf(status), Detail: m.Get("error").String()}
 		m.Done()
 		return a
 	}

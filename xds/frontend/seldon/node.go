@@ -22,21 +22,24 @@ type calls struct {
 func (r *reader) node(v document.Value) ast.Part {
 	m := v.Map()
 	m.Ignore("serviceAccountName", "envSecretRefName", "storageInitializerImage")
-	name := m.Required("name", "the node's name, which is its container's").String()
+	name := named(m.Required("name", "the node's name, which is its container's"))
 	children := m.Get("children").List()
-	if r.depth++; r.depth > maxDepth {
-		v.Refuse(document.CodeValue, "", "the graph is deeper than %d nodes", maxDepth)
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.depth > maxDepth {
+		v.Refuse(document.CodeValue, "split it into several deployments", "the graph is deeper than %d nodes", maxDepth)
 		return &ast.Pass{}
 	}
-	defer func() { r.depth-- }()
 
 	c, abtest := r.calls(m)
 	params := m.Get("parameters")
 	endpoint := m.Get("endpoint")
-	if abtest && endpoint.Present() {
+	// A node that only chooses at random has no server; with a type beside it, the executor calls it for that.
+	served := c != calls{} || !abtest
+	if !served && endpoint.Present() {
 		endpoint.Refuse(document.CodeValue, "remove it: the proxy chooses itself", "RANDOM_ABTEST has no server")
 	}
-	if !abtest {
+	if served {
 		r.declare(v, name, endpoint, m)
 	}
 	m.Foreign()

@@ -1,6 +1,8 @@
 package seldon
 
 import (
+	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/millrace/millrace/graph/ast"
@@ -15,6 +17,24 @@ const (
 	Group = "machinelearning.seldon.io"
 	Kind  = "SeldonDeployment"
 )
+
+// Versions are the versions of the API that are read: they differ in nothing that is read.
+var Versions = []string{Group + "/v1", Group + "/v1alpha3", Group + "/v1alpha2"}
+
+// nameFormat is what predictors and nodes may be called: their names become parts of names and addresses.
+var nameFormat = regexp.MustCompile(`^[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$`)
+
+// named reads the name of a predictor or a node.
+func named(v document.Value) string {
+	name := v.String()
+	if v.Present() && !nameFormat.MatchString(name) {
+		v.Refuse(document.CodeValue, "a name has letters, digits, dashes and dots", "%q cannot be a name", name)
+	}
+	return name
+}
+
+// longestTimeout bounds annotations: no call waits longer than a day.
+const longestTimeout = 24 * time.Hour
 
 // workload lists the fields that are for the operator that makes pods.
 var workload = []string{"componentSpecs", "replicas", "labels", "engineResources", "hpaSpec", "progressDeadlineSeconds"}
@@ -91,10 +111,11 @@ func (r *reader) deployment(spec document.Map) ast.Part {
 		return primary
 	}
 	t := &ast.Tap{Part: primary}
+	t.Pos = list.Pos()
 	for _, s := range shadows {
 		percent := 100.0
-		if s.traffic.Present() {
-			percent = float64(s.traffic.Int(0, 100))
+		if n := s.traffic.Int(0, 100); n > 0 { // 0 is what Seldon takes an absent traffic for
+			percent = float64(n)
 		}
 		t.Shadows = append(t.Shadows, ast.Shadow{To: s.part, Percent: percent, Pos: s.pos})
 	}
@@ -115,6 +136,7 @@ func (r *reader) split(list document.Value, arms []arm) ast.Part {
 		return arms[0].part
 	}
 	c := &ast.Choose{By: ast.ByWeight}
+	c.Pos = list.Pos()
 	sum := 0
 	for _, a := range arms {
 		n := a.traffic.Int(0, 100)
@@ -130,7 +152,7 @@ func (r *reader) split(list document.Value, arms []arm) ast.Part {
 func (r *reader) readPredictor(v document.Value) arm {
 	m := v.Map()
 	m.Ignore(workload...)
-	a := arm{name: m.Required("name", "the predictor's name").String(), traffic: m.Get("traffic"), shadow: m.Get("shadow").Bool(), pos: v.Pos()}
+	a := arm{name: named(m.Required("name", "the predictor's name")), traffic: m.Get("traffic"), shadow: m.Get("shadow").Bool(), pos: v.Pos()}
 	r.predictor = a.name
 	outer := r.timeout
 	r.timeout = r.annotations(m.Get("annotations").Map(), r.timeout)
@@ -152,15 +174,12 @@ func (r *reader) readPredictor(v document.Value) arm {
 // annotations reads the annotations that the executor honours; those of Seldon's operator are for the operator.
 func (r *reader) annotations(m document.Map, timeout time.Duration) time.Duration {
 	if v := m.Get("seldon.io/rest-timeout"); v.Present() {
-		var ms time.Duration
-		for _, c := range v.String() {
-			if c < '0' || c > '9' {
-				v.Refuse(document.CodeType, "write milliseconds, such as \"5000\"", "%q is not a number of milliseconds", v.String())
-				return timeout
-			}
-			ms = ms*10 + time.Duration(c-'0')
+		ms, err := strconv.ParseInt(v.String(), 10, 64)
+		if err != nil || ms < 0 || ms > longestTimeout.Milliseconds() {
+			v.Refuse(document.CodeType, "write milliseconds, such as \"5000\"", "%q is not a number of milliseconds up to a day", v.String())
+			return timeout
 		}
-		timeout = ms * time.Millisecond
+		timeout = time.Duration(ms) * time.Millisecond
 	}
 	return timeout
 }
