@@ -154,10 +154,13 @@ func (m *Message) Decoded() bool { return m.content != nil }
 // Content returns the canonical form, decoding it on first use. A failure to decode is final.
 func (m *Message) Content() (*Content, error) {
 	if m.content == nil && m.err == nil {
-		if m.decode == nil {
-			m.err = &Failure{Code: CodeNotDecodable, Kind: Internal, Detail: "a message in " + m.wire.Dialect.String() + " cannot be read as tensors"}
-		} else {
+		switch {
+		case m.decode != nil:
 			m.content, m.err = m.decode(m.wire)
+		case m.wire.Dialect == Opaque:
+			m.content = &Content{JSON: m.wire.Body.Bytes()}
+		default:
+			m.err = &Failure{Code: CodeNotDecodable, Kind: Internal, Detail: "a message in " + m.wire.Dialect.String() + " cannot be read as tensors"}
 		}
 	}
 	return m.content, m.err

@@ -65,8 +65,6 @@ func (s *session) named(snap *catalog.Snapshot) *message.Failure {
 			return requestFailure(err)
 		}
 		s.address.name, s.address.version = []byte(name), []byte(version)
-		s.wire.Body.Release()
-		s.wire.Body = nil
 	}
 	return s.find(snap)
 }

@@ -64,6 +64,9 @@ func (s *session) status(m *message.Message) int {
 }
 
 func (s *session) asItCame(w *message.Wire) bool {
+	if s.client == message.Opaque && w.Dialect == message.Opaque {
+		return true
+	}
 	if !w.Native || (w.Dialect != s.client && !(s.client == message.Opaque && w.Dialect.JSON())) {
 		return false
 	}

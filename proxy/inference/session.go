@@ -140,6 +140,8 @@ func (s *session) release() {
 	}
 	if s.request != nil {
 		s.request.Release()
+	} else {
+		s.wire.Body.Release() // read, and refused before it became a message
 	}
 	s.head.Reset()
 	clear(s.names)
