@@ -19,7 +19,7 @@ func (h head) Get(name string) []byte {
 	return nil
 }
 
-func request() *message.Message {
+func question() *message.Message {
 	matrix := tensor.OfFP64("matrix", 1, 2, 3, 4)
 	matrix.Shape = []int64{2, 2}
 	return message.FromContent(&message.Content{
@@ -40,7 +40,7 @@ func TestConditions(t *testing.T) {
 	reply := message.FromContent(&message.Content{Tensors: []tensor.Tensor{tensor.OfFP64("score", 0.9)}})
 	merged := message.FromContent(&message.Content{Parts: []message.Part{{Name: "tox", Message: reply.Retain()}}})
 	env := func() *Env {
-		return &Env{Request: request(), Reply: reply, Head: head{"x-user": "ann"}, Row: -1, Values: []Value{{"lang", reply, "score"}, {"all", merged, ""}}}
+		return &Env{Request: question(), Reply: reply, Head: head{"x-user": "ann"}, Row: -1, Values: []Value{{"lang", reply, "score"}, {"all", merged, ""}}}
 	}
 	for _, c := range []struct{ text, want string }{
 		{`text == "hello" && request.text.startsWith("he")`, "true"},
@@ -56,7 +56,7 @@ func TestConditions(t *testing.T) {
 		{`out["score"] > 0.95`, "false"},
 		{`out.label == "x"`, `"out.label == \"x\"": no such key: label`},
 		{`words == "a"`, "false"},
-		{`x.y == 1`, "no such overload"},
+		{`x.y == 1`, "no such key: y"},
 		{`text + 1 == 2`, "no such overload"},
 	} {
 		compiled, err := Compile(&ast.Condition{Text: c.text}, WantBool, Scope{Names: []string{"lang", "all"}, Reply: true})
@@ -81,7 +81,7 @@ func TestARowIsOneValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for row, want := range []bool{false, true} {
-		if got, err := c.Bool(&Env{Request: request(), Row: row}); err != nil || got != want {
+		if got, err := c.Bool(&Env{Request: question(), Row: row}); err != nil || got != want {
 			t.Errorf("row %d: %v, %v", row, got, err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.Key(&Env{Request: request(), Head: head{"x-user": "ann"}, Row: -1}); got != want || err != nil {
+		if got, err := c.Key(&Env{Request: question(), Head: head{"x-user": "ann"}, Row: -1}); got != want || err != nil {
 			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestComputedValuesBecomeTensors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Tensor(&Env{Request: request(), Row: -1}, "y")
+		got, err := c.Tensor(&Env{Request: question(), Row: -1}, "y")
 		if err != nil || got.Datatype != want || got.Name != "y" || got.Check() != nil {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
@@ -161,7 +161,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _ = c.Bool(&Env{Request: request(), Reply: request(), Row: -1})
+		_, _ = c.Bool(&Env{Request: question(), Reply: question(), Row: -1})
 	})
 }
 
@@ -182,7 +182,7 @@ func BenchmarkHeaderCondition(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env := &Env{Request: request(), Head: head{"x-user": "ann"}, Row: -1}
+	env := &Env{Request: question(), Head: head{"x-user": "ann"}, Row: -1}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Bool(env); err != nil {

@@ -167,6 +167,12 @@ func (r *Run) finish(f *frame, res result) {
 		r.chosen(p, n, f.slot, res)
 	case *plan.Cascade:
 		r.tried(p, n, f.slot, res)
+	case *plan.Tap:
+		for _, c := range p.compared {
+			c.tell(res)
+		}
+		p.compared = nil
+		r.finish(p, res)
 	default: // a node with one child
 		r.finish(p, res)
 	}

@@ -122,6 +122,10 @@ func (r *Run) cancel(f *frame) {
 		}
 		for a := w; a != f; a = a.parent {
 			a.settled(errGivenUp)
+			for _, c := range a.compared {
+				c.tell(result{})
+			}
+			a.compared = nil
 		}
 	}
 }

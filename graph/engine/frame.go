@@ -37,6 +37,8 @@ type frame struct {
 	results []result // by child
 	rows    *rows    // of a chooser or cascade that decides row by row
 
+	compared []*comparison // of a tap: who waits for the primary's reply
+
 	call    Call
 	one     [1]*message.Message
 	pending Pending

@@ -33,7 +33,7 @@ type Run struct {
 	Seed uint64
 	// Observer is told about parts; nil is off and costs nothing.
 	Observer Observer
-	// Handle is the caller's own, for its Servers.
+	// Handle is the caller's own, for its Servers; a shadow's run has none.
 	Handle any
 	// Detached says that this is a shadow's run: the request that caused it may have ended.
 	Detached bool

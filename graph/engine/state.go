@@ -28,6 +28,9 @@ type state struct {
 	finished bool
 }
 
+// maxChunks bounds the frames that a run keeps for the next one, so that one huge request does not hold memory for ever.
+const maxChunks = 32
+
 // reset releases what the run made and empties the memory that it keeps.
 func (s *state) reset() {
 	for i, m := range s.made {
@@ -39,6 +42,9 @@ func (s *state) reset() {
 			break
 		}
 		clear(s.chunks[c][:])
+	}
+	if len(s.chunks) > maxChunks {
+		s.chunks, s.arena, s.made = nil, nil, nil
 	}
 	clear(s.arena)
 	clear(s.waiting[:cap(s.waiting)])

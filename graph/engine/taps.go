@@ -38,6 +38,8 @@ type Taps struct {
 type TapCounts struct {
 	InFlight                      atomic.Int64
 	Sent, Dropped, Failed, Passed atomic.Uint64 // Passed: not picked by its percentage
+	// Same and Different count the replies that were compared with the primary's.
+	Same, Different atomic.Uint64
 }
 
 // NewTaps returns the owner of shadows.
@@ -134,22 +136,30 @@ func (t *Taps) start(r *Run, f *frame, s *plan.Shadow, counts *TapCounts) bool {
 	if t.Detach != nil && r.Head != nil {
 		head = t.Detach(r.Head)
 	}
+	var primary *comparison
+	if len(s.Compare) > 0 {
+		primary = &comparison{there: make(chan struct{})}
+		f.compared = append(f.compared, primary)
+	}
 	timeout := s.Timeout
 	if timeout <= 0 {
 		timeout = defaultShadowTimeout
 	}
-	engine, seed, handle := r.engine, r.Seed, r.Handle
+	engine, seed := r.engine, r.Seed
 	t.under.Go(func() {
 		defer counts.InFlight.Add(-1)
 		defer in.Release()
 		defer scope.Release()
 		shadow := engine.NewRun(t.ctx)
 		defer shadow.Close()
-		shadow.Head, shadow.Seed, shadow.Handle, shadow.Detached = head, seed, handle, true
+		shadow.Head, shadow.Seed, shadow.Detached = head, seed, true
 		shadow.Deadline = time.Now().Add(timeout)
 		m, err := shadow.run(s.To, in, scope)
 		if err != nil {
 			counts.Failed.Add(1)
+		}
+		if primary != nil {
+			primary.with(shadow, s, m, counts)
 		}
 		if t.Done != nil {
 			t.Done(s, m, err)

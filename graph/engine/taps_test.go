@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/graph/plan"
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/tensor"
 )
 
 func tapped(s ast.Shadow) *ast.Tap {
@@ -110,4 +111,39 @@ func TestPercentPicksItsShareByKey(t *testing.T) {
 	if picked+int(c.Passed.Load()) != n || !within(picked, n, 0.25) {
 		t.Errorf("%d of %d were picked", picked, n)
 	}
+}
+
+func TestShadowIsComparedWithThePrimaryWhicheverComesFirst(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"the shadow is slower": time.Hour, "the primary is slower": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				taps := engine.NewTaps()
+				main, shadow := answers(tensor.OfFP64("score", 0.5)), answers(tensor.OfFP64("score", 0.505))
+				main.delay, shadow.delay = time.Minute, delay
+				e := &engine.Engine{Servers: newFake(map[string]script{"main": main, "shadow": shadow}), Taps: taps}
+				for _, abs := range []float64{0.01, 0.001} {
+					executeOn(t, e, compile(t, tapped(ast.Shadow{Percent: 100, Timeout: 2 * time.Hour, Compare: []ast.Compare{{Field: "score", Abs: abs}}}), nil), text("q"))
+				}
+				taps.Wait()
+				if c := taps.Counts(shadowKey); c.Same.Load() != 1 || c.Different.Load() != 1 {
+					t.Errorf("%d the same, %d different", c.Same.Load(), c.Different.Load())
+				}
+				taps.Close()
+			})
+		})
+	}
+}
+
+func TestShadowOfAPartThatIsGivenUpEndsItsComparison(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taps := engine.NewTaps()
+		f := newFake(map[string]script{"main": {delay: time.Hour}, "fast": {delay: time.Second}, "shadow": {delay: time.Minute}})
+		tap := tapped(ast.Shadow{Percent: 100, Timeout: 2 * time.Hour, Compare: []ast.Compare{{Field: "v", Exact: true}}})
+		got := executeOn(t, &engine.Engine{Servers: f, Taps: taps}, compile(t, parallel(ast.Combine{By: ast.First}, tap, call("fast")), nil), text("q"))
+		taps.Wait()
+		if took := time.Since(f.started); got != "fast(q)" || took != time.Minute {
+			t.Errorf("got %s, and the shadow ended after %v", got, took)
+		}
+		taps.Close()
+	})
 }

@@ -209,8 +209,10 @@ func (c *checker) tap(p *ast.Tap, path string) {
 		if s.Key != nil {
 			c.condition(s.Key, condition.WantKey, condition.Scope{}, s.Pos, at)
 		}
-		if len(s.Compare) > 0 {
-			c.unsupported("compare of a shadow", s.Pos, at)
+		for _, x := range s.Compare {
+			if x.Field == "" || !(x.Abs >= 0) {
+				c.report(CodePolicy, s.Pos, at, "", "%s: a comparison needs a field, and a tolerance of 0 or more", at)
+			}
 		}
 	}
 }

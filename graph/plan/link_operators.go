@@ -131,7 +131,7 @@ func (l *linker) tap(p *ast.Tap, info Info) Node {
 		s := &p.Shadows[i]
 		path := below(info.Path, fmt.Sprintf("shadow[%d]", i), s.To)
 		n.Shadows = append(n.Shadows, Shadow{
-			Key: fullName(l.p.Namespace, l.p.Name) + "#" + path, To: l.part(s.To, path), Percent: s.Percent, By: l.conditions[s.Key], InFlight: s.InFlight, Timeout: s.Timeout,
+			Key: fullName(l.p.Namespace, l.p.Name) + "#" + path, To: l.part(s.To, path), Percent: s.Percent, By: l.conditions[s.Key], InFlight: s.InFlight, Timeout: s.Timeout, Compare: s.Compare,
 		})
 	}
 	return n

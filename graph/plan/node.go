@@ -237,4 +237,5 @@ type Shadow struct {
 	By       *condition.Condition // the key by which messages are picked; nil: at random
 	InFlight int
 	Timeout  time.Duration
+	Compare  []ast.Compare
 }

@@ -149,7 +149,7 @@ func TestFindings(t *testing.T) {
 		{"a retry condition that does not exist", with(call("tox"), func(p *ast.Policies) { p.Retry = &ast.Retry{Attempts: 2, On: []string{"often"}} }), `MR215 graph g: the graph: no retry condition "often"; there are connect-failure, reset, 5xx`},
 		{"a combiner's weight for nobody", &ast.Parallel{Parts: []ast.Part{call("tox")}, Combine: ast.Combine{By: ast.Mean, Weights: map[string]float64{"x": 1}}}, `MR218 graph g: the graph: a weight names "x", which is no part; there are tox`},
 		{"a graph that has errors of its own", call("broken"), `MR221 graph g: graph "broken" has errors of its own`},
-		{"a shadow's comparison, which is not executed yet", &ast.Tap{Part: call("tox"), Shadows: []ast.Shadow{{To: call("tox"), Compare: []ast.Compare{{Field: "x"}}}}}, "MR206 graph g: shadow[0].tox: compare of a shadow is not executed yet"},
+		{"a shadow's comparison of nothing", &ast.Tap{Part: call("tox"), Shadows: []ast.Shadow{{To: call("tox"), Compare: []ast.Compare{{Exact: true}}}}}, "MR215 graph g: shadow[0].tox: a comparison needs a field, and a tolerance of 0 or more"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, found := Compile(graphOf(c.root), testWorld())
