@@ -39,9 +39,8 @@ type Config struct {
 	UseRemoteAddress bool
 	SkipXFFAppend    bool
 	// NoRequestID leaves requests without x-request-id as they are.
-	NoRequestID         bool
-	PreserveRequestID   bool // of strangers at an edge
-	RequestIDInResponse bool
+	NoRequestID       bool
+	PreserveRequestID bool // of strangers at an edge
 
 	// OnPanic is told of a defect that a request hit; the request is answered with 500. nil writes nothing.
 	OnPanic func(value any, stack []byte)
