@@ -139,10 +139,16 @@ func TestAResponseThatEndsBeforeItsRequestIsKept(t *testing.T) {
 	h := request("POST", "/")
 	h.ContentLength = -1
 	_ = u.SendHead(h, false)
-	r.until("the head", func(f http2.Frame) bool { return f.Header().Type == http2.FrameHeaders })
-	r.respond(1, false, ":status", "413")
-	_ = r.fr.WriteData(1, true, []byte("no"))
-	_ = r.fr.WriteRSTStream(1, http2.ErrCodeNo)
+	go func() {
+		for {
+			if f, err := r.fr.ReadFrame(); err != nil || f.Header().Type == http2.FrameHeaders {
+				break
+			}
+		}
+		r.respond(1, false, ":status", "413")
+		_ = r.fr.WriteData(1, true, []byte("no"))
+		_ = r.fr.WriteRSTStream(1, http2.ErrCodeNo)
+	}()
 	if h, err := u.RecvHead(); err != nil || h.Status != 413 {
 		t.Fatal(err)
 	}

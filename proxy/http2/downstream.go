@@ -71,6 +71,7 @@ func (d *downstream) informLocked(h *stream.ResponseHead) {
 	d.s.fields.begin()
 	d.s.fields.appendResponse(h)
 	d.s.writeHeadersLocked(d.id, false)
+	d.s.kickLocked()
 	d.tick = d.s.tick
 }
 
@@ -96,6 +97,8 @@ func (d *downstream) SendHead(h *stream.ResponseHead, end bool) error {
 	if end {
 		d.endLocalLocked()
 		d.s.flushHereLocked()
+	} else {
+		d.s.kickLocked()
 	}
 	return nil
 }

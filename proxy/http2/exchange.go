@@ -237,7 +237,7 @@ func (x *exchange) send(b *body.Body, end bool) error {
 			x.endLocalLocked()
 			c.flushHereLocked()
 		} else {
-			c.kickLocked()
+			x.pushOutLocked()
 		}
 		return nil
 	}
@@ -255,6 +255,14 @@ func (x *exchange) send(b *body.Body, end bool) error {
 		c.mu.Lock()
 	}
 	return x.sendErr
+}
+
+// pushOutLocked has the batch written, unless x is a request whose user is not yet waiting for its answer: then what it
+// sends next goes out with it.
+func (x *exchange) pushOutLocked() {
+	if x.up == nil || x.up.asked || x.c.out.size > yieldLimit {
+		x.c.kickLocked()
+	}
 }
 
 // unqueueLocked takes x out of the queue.

@@ -103,8 +103,10 @@ func TestACancelReachesTheHandler(t *testing.T) {
 	h := request("POST", "/")
 	h.ContentLength = -1
 	_ = u.SendHead(h, false)
-	<-started
-	go u.Cancel()
+	go func() {
+		<-started
+		u.Cancel()
+	}()
 	if _, err := u.RecvHead(); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}

@@ -23,13 +23,14 @@ type upstream struct {
 	unprocessed bool   // by the server's word, or since nothing was sent
 	batch       uint64 // that the head stands in
 	opened      bool   // SendHead gave it a stream
+	asked       bool   // RecvHead was called: what is sent goes out at once
 }
 
 var _ stream.Upstream = (*upstream)(nil)
 
 func (u *upstream) renewLocked() {
 	u.next, u.count = 0, 0
-	u.final, u.isHead, u.unprocessed, u.opened = false, false, false, false
+	u.final, u.isHead, u.unprocessed, u.opened, u.asked = false, false, false, false, false
 }
 
 // pushLocked returns the head to fill next.
@@ -79,11 +80,13 @@ func (u *upstream) SendHead(h *stream.RequestHead, end bool) error {
 	if end {
 		u.endLocalLocked()
 		c.flushHereLocked()
+	} else {
+		u.pushOutLocked()
 	}
 	return nil
 }
 
-// Send implements stream.Upstream.
+// Send implements stream.Upstream. Until RecvHead is called for the first time, small pieces wait for more.
 func (u *upstream) Send(b *body.Body, end bool) error { return u.send(b, end) }
 
 // SendTrailers implements stream.Upstream.
@@ -102,6 +105,10 @@ func (u *upstream) RecvHead() (*stream.ResponseHead, error) {
 	c := &u.cc.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !u.asked {
+		u.asked = true
+		c.flushHereLocked()
+	}
 	for {
 		switch {
 		case u.stopErr != nil:

@@ -169,7 +169,7 @@ func (c *conn) dataLocked(x *exchange, b *body.Body, at, n int, end bool) {
 }
 
 // writeHeadersLocked adds the block that the encoder holds as HEADERS, and CONTINUATION where it is
-// long. Where it ends the message, having it written is left to the caller.
+// long. Having it written is left to the caller.
 func (c *conn) writeHeadersLocked(id uint32, end bool) {
 	p := c.fields.out
 	first := p[:min(len(p), c.peerFrame)]
@@ -181,9 +181,6 @@ func (c *conn) writeHeadersLocked(id uint32, end bool) {
 		part := p[:min(len(p), c.peerFrame)]
 		p = p[len(part):]
 		_ = c.frames.WriteContinuation(id, len(p) == 0, part)
-	}
-	if !end {
-		c.kickLocked()
 	}
 }
 
