@@ -105,13 +105,16 @@ type Info struct {
 
 	Graph     string // the model or graph that answered; empty for a plain route
 	Decisions []byte // the arms that were chosen, for the access log; the bytes belong to the Info
-	// The response as it was sent, where something keeps it for the access log; else nil. Valid until the log was written.
-	Response, Trailers *stream.Header
+	// The response's fields as they were sent, where an access log has them noted; else empty.
+	Response, Trailers stream.Header
 }
 
 // Reset makes i ready for another request and keeps its memory.
 func (i *Info) Reset() {
-	*i = Info{Path: i.Path[:0], Authority: i.Authority[:0], RequestID: i.RequestID[:0], Decisions: i.Decisions[:0]}
+	i.Response.Reset()
+	i.Trailers.Reset()
+	*i = Info{Path: i.Path[:0], Authority: i.Authority[:0], RequestID: i.RequestID[:0], Decisions: i.Decisions[:0],
+		Response: i.Response, Trailers: i.Trailers}
 }
 
 // since returns the time since the request started.

@@ -16,7 +16,7 @@ import (
 type decoded struct {
 	sink   string
 	format *Format
-	filter filter
+	filter chooser
 }
 
 func decode(configs []*accesslogv3.AccessLog) ([]decoded, error) {

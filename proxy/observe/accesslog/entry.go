@@ -8,22 +8,17 @@ import (
 	"github.com/millrace/millrace/proxy/stream"
 )
 
-// Entry is what a line is made of. It belongs to the caller, who may use it again: keep one with the state of a request, so
-// that it is not allocated for each. Every pointer may be nil; what is missing is written as "-".
+// Entry is what a line is made of. Every pointer may be nil; what is missing is written as "-". It belongs to the caller, who
+// may use it again.
 type Entry struct {
 	Info *router.Info
 	// Request is the head as it is when the request ends: routes may have rewritten it, as in Envoy.
 	Request *stream.RequestHead
-	// Response and Trailers are needed only where [Log.Needs] says so.
-	Response, Trailers *stream.Header
-	Conn               *stream.ConnInfo
-	// Graph is the name of the model or graph that answered, empty for a plain route.
-	Graph string
-	// Decisions are as [AppendDecisions] writes them.
-	Decisions []byte
+	Conn    *stream.ConnInfo
 }
 
-// Needs says what a log reads that is not at hand anyway.
+// Needs says what a log reads of an Info that is noted only on demand: the response by [Capture], the decisions by who runs
+// graphs.
 type Needs struct{ Response, Trailers, Decisions bool }
 
 func (n Needs) or(o Needs) Needs {

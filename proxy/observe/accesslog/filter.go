@@ -10,12 +10,12 @@ import (
 	"github.com/millrace/millrace/proxy/router"
 )
 
-// filter decides which requests are logged.
-type filter interface{ takes(*Entry) bool }
+// chooser decides which requests are logged.
+type chooser interface{ takes(*Entry) bool }
 
 type (
-	allOf []filter
-	anyOf []filter
+	allOf []chooser
+	anyOf []chooser
 	// compare compares the status or the duration in milliseconds.
 	compare struct {
 		duration bool
@@ -25,7 +25,7 @@ type (
 	anyFlag router.Flags
 )
 
-func newFilter(m *accesslogv3.AccessLogFilter) (filter, error) {
+func newFilter(m *accesslogv3.AccessLogFilter) (chooser, error) {
 	switch f := m.GetFilterSpecifier().(type) {
 	case *accesslogv3.AccessLogFilter_AndFilter:
 		fs, err := newFilters(f.AndFilter.GetFilters())
@@ -47,8 +47,8 @@ func newFilter(m *accesslogv3.AccessLogFilter) (filter, error) {
 	return nil, &strict.Unsupported{Field: field, Why: "use status_code_filter, duration_filter, response_flag_filter, and_filter or or_filter"}
 }
 
-func newFilters(ms []*accesslogv3.AccessLogFilter) ([]filter, error) {
-	fs := make([]filter, 0, len(ms))
+func newFilters(ms []*accesslogv3.AccessLogFilter) ([]chooser, error) {
+	fs := make([]chooser, 0, len(ms))
 	for i, m := range ms {
 		f, err := newFilter(m)
 		if err != nil {
@@ -59,7 +59,7 @@ func newFilters(ms []*accesslogv3.AccessLogFilter) ([]filter, error) {
 	return fs, nil
 }
 
-func newCompare(m *accesslogv3.ComparisonFilter, duration bool) (filter, error) {
+func newCompare(m *accesslogv3.ComparisonFilter, duration bool) (chooser, error) {
 	if m == nil {
 		return nil, fmt.Errorf("comparison: missing")
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/graph/plan"
 	"github.com/millrace/millrace/proxy/router"
-	"github.com/millrace/millrace/proxy/stream"
 )
 
 func line(t *testing.T, format string, e *Entry) string {
@@ -85,13 +84,12 @@ func TestAFailureSaysWhy(t *testing.T) {
 func TestTheGRPCStatusIsReadFromTrailersOrFromTheHead(t *testing.T) {
 	e := request()
 	e.Request.Header.Add("content-type", "application/grpc")
-	e.Trailers = new(stream.Header)
-	e.Trailers.Add("grpc-status", "14")
+	e.Info.Trailers.Add("grpc-status", "14")
 	if got := line(t, "%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)%", e); got != "Unavailable UNAVAILABLE 14" {
 		t.Error(got)
 	}
-	e.Trailers = nil
-	e.Response.Add("grpc-status", "0")
+	e.Info.Trailers.Reset()
+	e.Info.Response.Add("grpc-status", "0")
 	if got := line(t, "%GRPC_STATUS% %GRPC_STATUS_NUMBER%", e); got != "OK 0" {
 		t.Error(got)
 	}
@@ -99,7 +97,7 @@ func TestTheGRPCStatusIsReadFromTrailersOrFromTheHead(t *testing.T) {
 
 func TestTheServersOwnServiceTimeWins(t *testing.T) {
 	e := request()
-	e.Response.Add("x-envoy-upstream-service-time", "3")
+	e.Info.Response.Add("x-envoy-upstream-service-time", "3")
 	if got := line(t, "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", e); got != "3" {
 		t.Error(got)
 	}

@@ -19,13 +19,13 @@ var grpcNames = [...][2]string{
 }
 
 // grpc appends the gRPC status of a gRPC request, from the trailers or, for a response without a body, from the head.
-func (op *operator) grpc(dst []byte, e *Entry) ([]byte, bool) {
+func (op *operator) grpc(dst []byte, e *Entry, info *router.Info) ([]byte, bool) {
 	if e.Request == nil || !router.IsGRPC(e.Request) {
 		return dst, false
 	}
 	var v []byte
-	for _, h := range [...]*stream.Header{e.Trailers, e.Response} {
-		if h != nil && v == nil {
+	for _, h := range [...]*stream.Header{&info.Trailers, &info.Response} {
+		if v == nil {
 			v = h.Get("grpc-status")
 		}
 	}

@@ -5,6 +5,10 @@ import (
 	"sync"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+
+	"github.com/millrace/millrace/proxy/filter"
+	"github.com/millrace/millrace/proxy/router"
+	"github.com/millrace/millrace/proxy/stream"
 )
 
 // Log is the access log of one connection manager: any number of formats and sinks. A nil Log logs nothing, at no cost. It
@@ -19,9 +23,11 @@ type Log struct {
 // target is one line's way.
 type target struct {
 	format *Format
-	filter filter // nil takes all
+	filter chooser // nil takes all
 	sink   *sink
 }
+
+var _ filter.AccessLog = (*Log)(nil)
 
 // New compiles the access_log of a connection manager and opens its sinks. It returns nil for an empty list. What is not
 // supported is an error that names it. Close the Log after its last request.
@@ -55,6 +61,20 @@ func (l *Log) Needs() Needs {
 		return Needs{}
 	}
 	return l.needs
+}
+
+var entries = sync.Pool{New: func() any { return new(Entry) }}
+
+// Log implements filter.AccessLog.
+func (l *Log) Log(d stream.Downstream, info *router.Info) {
+	if l == nil {
+		return
+	}
+	e := entries.Get().(*Entry)
+	e.Info, e.Request, e.Conn = info, d.Head(), d.Conn()
+	l.Write(e)
+	*e = Entry{}
+	entries.Put(e)
 }
 
 var lines = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}

@@ -20,18 +20,18 @@ func request() *Entry {
 	h.Header.Add("User-Agent", `curl "8"`)
 	h.Header.Add("x-request-id", "7f3a")
 	h.Header.Add("x-forwarded-for", "192.0.2.7")
-	response := new(stream.Header)
-	response.Add("Content-Type", "application/json")
-	return &Entry{
+	e := &Entry{
 		Info: &router.Info{
 			Start: time.Date(2026, 11, 24, 7, 5, 3, 42e6, time.UTC), Status: 200, Detail: "via_upstream", Route: "all",
 			Cluster: "mls", Host: "127.0.0.1:9002", Tries: 1, RequestDone: time.Millisecond, UpstreamHead: 8 * time.Millisecond,
 			UpstreamDone: 9 * time.Millisecond, Done: 9500 * time.Microsecond,
 			Progress: stream.Progress{Received: 120, Sent: 340}, RequestID: []byte("7f3a"),
+			Graph: "default/triage", Decisions: []byte("split=a"),
 		},
-		Request: h, Response: response,
+		Request: h,
 		Conn: &stream.ConnInfo{ID: 12, Remote: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 51000},
 			Local: &net.TCPAddr{IP: net.ParseIP("::1"), Port: 8080}, Version: stream.HTTP11, Listener: "main"},
-		Graph: "default/triage", Decisions: []byte("split=a"),
 	}
+	e.Info.Response.Add("Content-Type", "application/json")
+	return e
 }

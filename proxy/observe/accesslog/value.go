@@ -35,9 +35,9 @@ func (op *operator) whole(dst []byte, e *Entry) ([]byte, bool) {
 	case requestHeader:
 		return requestField(dst, e.Request, op.text, op.alt)
 	case responseHeader:
-		return op.responseField(dst, e.Response, info)
+		return op.responseField(dst, info)
 	case trailer:
-		return field(dst, e.Trailers, op.text, op.alt)
+		return field(dst, &info.Trailers, op.text, op.alt)
 	case protocolName:
 		return appendProtocol(dst, e)
 	case responseCode:
@@ -84,11 +84,11 @@ func (op *operator) whole(dst []byte, e *Entry) ([]byte, bool) {
 	case constant:
 		return text(dst, op.text)
 	case graphName:
-		return text(dst, e.Graph)
+		return text(dst, info.Graph)
 	case decisions:
-		return append(dst, e.Decisions...), len(e.Decisions) > 0
+		return append(dst, info.Decisions...), len(info.Decisions) > 0
 	case grpcStatus, grpcNumber:
-		return op.grpc(dst, e)
+		return op.grpc(dst, e, info)
 	}
 	return op.connection(dst, e.Conn)
 }
@@ -165,9 +165,6 @@ func requestField(dst []byte, h *stream.RequestHead, name, alt string) ([]byte, 
 }
 
 func field(dst []byte, h *stream.Header, name, alt string) ([]byte, bool) {
-	if h == nil {
-		return dst, false
-	}
 	v := h.Get(name)
 	if v == nil && alt != "" {
 		v = h.Get(alt)
@@ -175,8 +172,8 @@ func field(dst []byte, h *stream.Header, name, alt string) ([]byte, bool) {
 	return append(dst, v...), v != nil
 }
 
-func (op *operator) responseField(dst []byte, h *stream.Header, info *router.Info) ([]byte, bool) {
-	dst, ok := field(dst, h, op.text, op.alt)
+func (op *operator) responseField(dst []byte, info *router.Info) ([]byte, bool) {
+	dst, ok := field(dst, &info.Response, op.text, op.alt)
 	if !ok && op.text == serviceTime && info.UpstreamHead > 0 {
 		return strconv.AppendInt(dst, max(0, info.UpstreamHead-info.RequestDone).Milliseconds(), 10), true
 	}
