@@ -69,7 +69,7 @@ func (r *Run) tolerated(res result) result {
 
 // jsonWire is a JSON reply that was made here.
 func jsonWire(text []byte, status int) *message.Wire {
-	w := &message.Wire{Dialect: message.Opaque, ContentType: "application/json", JSONLength: -1, Status: status}
+	w := &message.Wire{Dialect: message.Opaque, ContentType: "application/json", JSONLength: -1, Status: status, Reply: true, Native: true}
 	if text != nil {
 		w.Body = body.Of(text)
 	}

@@ -24,7 +24,7 @@ const (
 // decoded, converted, or passes as it is.
 func Explain(p *Plan, format Format) (string, error) {
 	from := source{client: true}
-	root, _ := viewer{}.show(p.Root, from, from)
+	root, _ := show(p.Root, from, from)
 	switch format {
 	case Text, "":
 		return textOf(p, root), nil

@@ -178,7 +178,7 @@ func (l *linker) nested(g *ast.Graph, p *ast.Call, info Info) Node {
 		}
 		return &Pass{Info: info}
 	}
-	return &Graph{Info: info, Root: root, Rules: g.Rules}
+	return &Graph{Info: info, Root: root}
 }
 
 func quoted(names []string) string {

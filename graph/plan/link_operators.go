@@ -81,7 +81,7 @@ func after(s *ast.Step, index map[string]int) []int {
 }
 
 func (l *linker) choose(p *ast.Choose, info Info) Node {
-	n := &Choose{Info: info, By: p.By, Sticky: l.conditions[p.Sticky], Wish: p.Wish, Rows: p.Rows, NoMatch: p.NoMatch, Rules: l.g.Rules}
+	n := &Choose{Info: info, By: p.By, Sticky: l.conditions[p.Sticky], Wish: p.Wish, Rows: p.Rows, NoMatch: p.NoMatch}
 	if p.Router != nil {
 		router, ok := l.part(p.Router, below(info.Path, "router", p.Router)).(*Call)
 		if !ok {

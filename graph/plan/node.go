@@ -71,8 +71,7 @@ type Call struct {
 // Graph is a nested graph.
 type Graph struct {
 	Info
-	Root  Node
-	Rules ast.Rules
+	Root Node
 }
 
 // Chain runs parts in order.
@@ -140,7 +139,6 @@ type Choose struct {
 	Wish    string
 	Rows    ast.Rows
 	NoMatch int
-	Rules   ast.Rules
 	// Weights are the arms', by index; an arm of weight 0 or less is never chosen. Hashes are those of their names.
 	Weights []float64
 	Hashes  []uint64
@@ -207,7 +205,6 @@ type Guard struct {
 	Info
 	If         *condition.Condition
 	Then, Else Node
-	Rules      ast.Rules
 }
 
 // Original runs its part on the request that entered the innermost Scope.

@@ -328,3 +328,17 @@ func TestUnreachablePartsAreDroppedWithAWarning(t *testing.T) {
 		t.Errorf("%d calls", len(p.Calls))
 	}
 }
+
+func BenchmarkCompile(b *testing.B) {
+	w := testWorld()
+	for name, root := range map[string]ast.Part{"expression": merge(call("language"), call("sentiment")), "with conditions": graphs()["choose"]} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if p, found := Compile(graphOf(root), w); p == nil {
+					b.Fatal(found)
+				}
+			}
+		})
+	}
+}

@@ -29,11 +29,8 @@ type source struct {
 	dialects []message.Dialect
 }
 
-// viewer makes views, following messages along the edges.
-type viewer struct{}
-
 // show returns the view of n and where its reply comes from.
-func (v viewer) show(n Node, in source, original source) (*view, source) {
+func show(n Node, in source, original source) (*view, source) {
 	i := n.Base()
 	w := &view{Name: i.Name, Path: i.Path, Policies: policies(i)}
 	if i.Why != "" {
@@ -44,7 +41,7 @@ func (v viewer) show(n Node, in source, original source) (*view, source) {
 		if c == nil {
 			return made
 		}
-		below, out := v.show(c, from, original)
+		below, out := show(c, from, original)
 		below.Role = role
 		w.Below = append(w.Below, below)
 		return out
@@ -57,11 +54,11 @@ func (v viewer) show(n Node, in source, original source) (*view, source) {
 		return w, source{dialects: n.Model.Dialects}
 	case *Graph:
 		w.Operator = "graph"
-		below, out := v.show(n.Root, in, in)
+		below, out := show(n.Root, in, in)
 		w.Below = []*view{below}
 		return w, out
 	case *Scope:
-		below, out := v.show(n.Part, in, in)
+		below, out := show(n.Part, in, in)
 		return below, out
 	case *Original:
 		w.Operator, w.Name, w.Edge = "original", "", ""
