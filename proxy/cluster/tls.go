@@ -219,3 +219,6 @@ func readSource(d *corev3.DataSource) ([]byte, error) {
 	}
 	return nil, errors.New("not set")
 }
+
+// Config returns a copy of the compiled configuration.
+func (t *TLS) Config() *tls.Config { return t.config.Clone() }
