@@ -28,7 +28,9 @@ func newBody() *Body {
 	b := bodies.Get().(*Body)
 	b.refs.Store(1)
 	b.size = 0
-	b.segs = b.inline[:0]
+	if b.segs == nil {
+		b.segs = b.inline[:0]
+	}
 	b.joined.Store(nil)
 	return b
 }
@@ -128,7 +130,7 @@ func (b *Body) Release() {
 		}
 		b.segs[i] = segment{}
 	}
-	b.segs = nil
+	b.segs = b.segs[:0] // a list that has grown is used again
 	b.joined.Store(nil)
 	if recycleBodies {
 		bodies.Put(b)

@@ -107,6 +107,13 @@ func FromWire(w *Wire, decode Decode) *Message {
 	return m
 }
 
+// Reset makes m a message over w as FromWire does, for owners that keep their messages in memory of their own. Whoever may
+// outlive the owner takes a Fork, never a reference.
+func (m *Message) Reset(w *Wire, decode Decode) {
+	m.wire, m.content, m.decode, m.err = w, nil, decode, nil
+	m.refs.Store(1)
+}
+
 // FromContent returns a message that was made here.
 func FromContent(c *Content) *Message {
 	m := &Message{content: c}

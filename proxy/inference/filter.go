@@ -67,7 +67,7 @@ func (f *Filter) Serve(d stream.Downstream, info *router.Info) bool {
 	s.filter, s.d, s.info, s.address, s.client = f, d, info, a, a.dialect
 	stop := s.follow()
 	s.serve(snap)
-	stop()
+	s.unfollow(stop)
 	s.release()
 	return true
 }
@@ -153,10 +153,10 @@ func (s *session) receive() *message.Failure {
 	if err != nil {
 		return s.bodyFailure(err)
 	}
-	s.own = fields{header: &h.Header}
+	s.own = fields{header: &h.Header, authority: h.Authority}
 	s.fields = &s.own
 	w := &s.wire
-	*w = message.Wire{Dialect: s.client, Body: b, JSONLength: -1, Native: true, Head: s.fields, ContentType: string(h.Header.Get("content-type"))}
+	*w = message.Wire{Dialect: s.client, Body: b, JSONLength: -1, Native: true, Head: s.fields, ContentType: contentType(h.Header.Get("content-type"))}
 	switch {
 	case s.client.GRPC():
 		payload, err := unframe(b, h.Header.Get("grpc-encoding"), s.filter.Budget, s.filter.MaxBody)
@@ -249,7 +249,8 @@ func (s *session) bodyFailure(err error) *message.Failure {
 func (s *session) execute() {
 	s.fields.rules = s.target.Plan.Rules
 	s.seldon()
-	s.request = message.FromWire(&s.wire, s.decodeRequest)
+	s.asked.Reset(&s.wire, s.decode)
+	s.request = &s.asked
 	run := s.filter.engine.NewRun(s.d.Context())
 	defer run.Close()
 	s.run = run

@@ -27,10 +27,19 @@ type pending struct {
 	native   bool             // the request passed as it came, in the server's names
 	tolerate bool
 	deadline time.Time
-	reply    headView
+	target   message.Target
+	// The reply, unless it is a shadow's.
+	fields headView
+	wire   message.Wire
+	reply  message.Message
+	decode message.Decode // decodeReply, bound once
 }
 
-var pendings = sync.Pool{New: func() any { return new(pending) }}
+var pendings = sync.Pool{New: func() any {
+	p := new(pending)
+	p.decode = p.decodeReply
+	return p
+}}
 
 var _ engine.Pending = (*pending)(nil)
 
@@ -53,7 +62,7 @@ func (p *pending) close() {
 		p.call.Close()
 	}
 	p.head.Reset()
-	*p = pending{head: p.head}
+	*p = pending{head: p.head, decode: p.decode}
 	pendings.Put(p)
 }
 
@@ -72,8 +81,12 @@ func (p *pending) Wait() (*message.Message, error) {
 		}
 		return nil, f
 	}
-	w := &message.Wire{
-		Dialect: p.way.Dialect, Body: b, ContentType: string(h.Header.Get("content-type")), JSONLength: -1, Status: h.Status,
+	w := &p.wire
+	if s.detached {
+		w = new(message.Wire)
+	}
+	*w = message.Wire{
+		Dialect: p.way.Dialect, Body: b, ContentType: contentType(h.Header.Get("content-type")), JSONLength: -1, Status: h.Status,
 		Reply: true, Native: p.model.Native || p.native,
 	}
 	if p.way.Dialect == message.OpenInferenceREST {
@@ -84,8 +97,8 @@ func (p *pending) Wait() (*message.Message, error) {
 		}
 	}
 	if !s.detached {
-		p.reply = headView{&h.Header}
-		w.Head = &p.reply
+		p.fields = headView{&h.Header}
+		w.Head = &p.fields
 	}
 	m, f := p.message(w, h, trailers)
 	if s.detached {
@@ -107,7 +120,7 @@ func (p *pending) message(w *message.Wire, h *stream.ResponseHead, trailers *str
 			return nil, f
 		}
 	}
-	m := message.FromWire(w, p.decode)
+	m := p.made(w)
 	if good(p.way.Dialect, w.Status) || p.tolerate {
 		return m, nil
 	}
@@ -124,6 +137,19 @@ func good(d message.Dialect, status int) bool {
 		return status == 200
 	}
 	return status >= 200 && status < 300
+}
+
+// contentType returns the text of a content type, without allocating for the usual ones.
+func contentType(b []byte) string {
+	switch string(b) {
+	case "application/json":
+		return "application/json"
+	case "application/octet-stream":
+		return "application/octet-stream"
+	case "application/grpc":
+		return "application/grpc"
+	}
+	return string(b)
 }
 
 func text(s string) string {
@@ -174,7 +200,7 @@ func (p *pending) grpc(w *message.Wire, h *stream.ResponseHead, trailers *stream
 		return nil, badReply(err)
 	}
 	w.Body = payload
-	return message.FromWire(w, p.decode), nil
+	return p.made(w), nil
 }
 
 // badReply blames the server for what was said of a message.
@@ -191,12 +217,22 @@ func badReply(err error) *message.Failure {
 	return &message.Failure{Code: CodeServerError, Kind: message.BadReply, Detail: "its server's reply cannot be read: " + err.Error()}
 }
 
-// decode reads a reply in the fields of the model's contract.
-func (p *pending) decode(w *message.Wire) (*message.Content, error) {
-	return decodeReply(p.way.Codec, p.model, w)
+// made makes the reply's message; a shadow's must outlive p.
+func (p *pending) made(w *message.Wire) *message.Message {
+	if p.session.detached {
+		codec, model := p.way.Codec, p.model
+		return message.FromWire(w, func(w *message.Wire) (*message.Content, error) { return readReply(codec, model, w) })
+	}
+	p.reply.Reset(w, p.decode)
+	return &p.reply
 }
 
-func decodeReply(codec message.Codec, model *catalog.Model, w *message.Wire) (*message.Content, error) {
+// decodeReply reads a reply in the fields of the model's contract.
+func (p *pending) decodeReply(w *message.Wire) (*message.Content, error) {
+	return readReply(p.way.Codec, p.model, w)
+}
+
+func readReply(codec message.Codec, model *catalog.Model, w *message.Wire) (*message.Content, error) {
 	c, err := codec.DecodeReply(w)
 	if err != nil {
 		return nil, badReply(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/protocol/seldon"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/inference/catalog"
+	"github.com/millrace/millrace/proxy/stream"
 )
 
 // servers is the engine's way to model servers.
@@ -50,6 +51,10 @@ func (v servers) Start(run *engine.Run, call *engine.Call) engine.Pending {
 	p.model = call.Target.Model.Handle.(*catalog.Model)
 	p.way = p.model.Transport(s.dialect(call))
 	p.tolerate = call.Target.Tolerate
+	p.target = message.Target{
+		Model: p.model.Remote, Version: version(p.model, call), Method: call.Target.Method,
+		Parameters: call.Target.Parameters, Binary: p.way.Binary, Path: p.way.Path,
+	}
 	s.hold(p)
 	b, w, f := s.render(p, call)
 	if f != nil {
@@ -90,7 +95,7 @@ func (s *session) render(p *pending, call *engine.Call) (*body.Body, *message.Wi
 	if w := s.passes(p, call); w != nil {
 		b := w.Body.Retain()
 		if w.Dialect == message.OpenInferenceGRPC {
-			renamed, err := oip.RenameModel(b, p.model.Remote, version(p.model, call), s.filter.Budget)
+			renamed, err := oip.RenameModel(b, p.target.Model, p.target.Version, s.filter.Budget)
 			b.Release()
 			if err != nil {
 				return nil, nil, requestFailure(err)
@@ -98,10 +103,6 @@ func (s *session) render(p *pending, call *engine.Call) (*body.Body, *message.Wi
 			b = renamed
 		}
 		return s.framed(b, w)
-	}
-	t := message.Target{
-		Model: p.model.Remote, Version: version(p.model, call), Method: call.Target.Method,
-		Parameters: call.Target.Parameters, Binary: p.way.Binary, Path: p.way.Path,
 	}
 	in := call.In
 	if call.Target.Method != message.Aggregate {
@@ -112,7 +113,7 @@ func (s *session) render(p *pending, call *engine.Call) (*body.Body, *message.Wi
 		s.one[0] = message.FromContent(c)
 		in = s.one[:]
 	}
-	w, err := p.way.Codec.EncodeRequest(in, &t)
+	w, err := p.way.Codec.EncodeRequest(in, &p.target)
 	if err != nil {
 		return nil, nil, requestFailure(err)
 	}
@@ -250,9 +251,11 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	h := &p.head
 	h.Method = append(h.Method[:0], "POST"...)
 	h.Scheme = append(h.Scheme[:0], "http"...)
-	h.Authority = append(h.Authority[:0], p.way.Authority...)
-	t := message.Target{Model: p.model.Remote, Version: version(p.model, call), Method: call.Target.Method, Path: p.way.Path}
-	h.Path = appendPath(h.Path[:0], p.way, &t)
+	// As Envoy does, the client's host is passed on unless the model says otherwise.
+	if h.Authority = append(h.Authority[:0], p.way.Authority...); len(h.Authority) == 0 && s.fields != nil {
+		h.Authority = append(h.Authority, s.fields.authority...)
+	}
+	h.Path = appendPath(h.Path[:0], p.way, &p.target)
 	h.Header.Reset()
 	s.forwardFields(&h.Header, p.way.Dialect, p.native)
 	switch {
@@ -320,7 +323,7 @@ func ownNames(name []byte, native bool) bool {
 var propagated = []string{"x-request-id", "traceparent", "tracestate"}
 
 // forwardFields copies the client's header fields.
-func (s *session) forwardFields(to headerAdder, d message.Dialect, native bool) {
+func (s *session) forwardFields(to *stream.Header, d message.Dialect, native bool) {
 	if s.fields == nil {
 		return
 	}

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,8 +30,10 @@ type session struct {
 	fields   *fields
 	own      fields
 	wire     message.Wire
-	request  *message.Message
-	name     string // as the client named the target
+	request  *message.Message // &asked once the body is there
+	asked    message.Message
+	decode   message.Decode // decodeRequest, bound once
+	name     string         // as the client named the target
 	one      [1]*message.Message
 	names    []string
 	head     stream.ResponseHead
@@ -41,12 +44,17 @@ type session struct {
 	canceled bool
 }
 
-var sessions = sync.Pool{New: func() any { return new(session) }}
+var sessions = sync.Pool{New: func() any {
+	s := new(session)
+	s.decode = s.decodeRequest
+	return s
+}}
 
 // fields are the client's header fields, as conditions and calls see them, and the rules by which calls are sent.
 type fields struct {
-	header *stream.Header
-	rules  ast.Rules
+	header    *stream.Header
+	authority []byte
+	rules     ast.Rules
 }
 
 // Get implements message.Head.
@@ -60,13 +68,7 @@ func detach(h message.Head) message.Head {
 	}
 	own := new(stream.Header)
 	own.CopyFrom(f.header)
-	return &fields{own, f.rules}
-}
-
-// headerAdder is a header being built.
-type headerAdder interface {
-	Add(name, value string)
-	AddBytes(name, value []byte)
+	return &fields{own, slices.Clone(f.authority), f.rules}
 }
 
 // hold keeps p until the session ends.
@@ -104,12 +106,12 @@ type canceler interface {
 	NotifyCancel(x interface{ Cancel() })
 }
 
-// follow has Cancel called when the client leaves, until the returned function is called.
+// follow has Cancel called when the client leaves, until unfollow is called with the result.
 func (s *session) follow() (stop func()) {
 	ctx := s.d.Context()
 	if n, ok := ctx.(canceler); ok {
 		n.NotifyCancel(s)
-		return func() { n.NotifyCancel(nil) }
+		return nil
 	}
 	canceled := make(chan struct{})
 	end := context.AfterFunc(ctx, func() {
@@ -120,6 +122,15 @@ func (s *session) follow() (stop func()) {
 		if !end() {
 			<-canceled
 		}
+	}
+}
+
+// unfollow ends what follow began; after it, Cancel is not being called.
+func (s *session) unfollow(stop func()) {
+	if stop != nil {
+		stop()
+	} else if n, ok := s.d.Context().(canceler); ok {
+		n.NotifyCancel(nil)
 	}
 }
 
@@ -145,7 +156,7 @@ func (s *session) release() {
 	}
 	s.head.Reset()
 	clear(s.names)
-	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head}
+	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head, decode: s.decode}
 	sessions.Put(s)
 }
 
