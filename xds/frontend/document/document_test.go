@@ -2,8 +2,10 @@ package document
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +166,23 @@ func TestALongLineIsCutAroundTheCaret(t *testing.T) {
 	}
 }
 
+func TestWhatNestsWithoutEndIsRefusedAtOnce(t *testing.T) {
+	chained := head + "  a0: &a0 [x]\n"
+	for i := range 600 {
+		chained += fmt.Sprintf("  a%d: &a%d [*a%d]\n", i+1, i+1, i)
+	}
+	for name, text := range map[string]string{
+		"brackets":          head + "  a: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+		"open brackets":     strings.Repeat("[", 200_000),
+		"aliases in a line": chained,
+	} {
+		docs, found := Parse("f.yaml", []byte(text))
+		if len(docs) > 0 || len(found) == 0 || len(found) > 2 {
+			t.Errorf("%s: %d documents, %v", name, len(docs), found)
+		}
+	}
+}
+
 func TestABindingFileIsOneMapping(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                    "",
@@ -206,4 +225,29 @@ func FuzzParse(f *testing.F) {
 		}
 		ParseMap("f.yaml", src, &found)
 	})
+}
+
+func TestChunksTogetherAreTheFile(t *testing.T) {
+	for _, c := range []struct {
+		name, src string
+		lines     []int
+	}{
+		{"nothing", "", nil},
+		{"one object", "a: 1\n", []int{0}},
+		{"a marker at the start", "---\na: 1\n---\nb: 2", []int{0, 2}},
+		{"windows", "a: 1\r\n---\r\nb: 2\r\n", []int{0, 1}},
+		{"a directive belongs to the next document", "%YAML 1.2\n---\na: 1\n---\nb: 2", []int{0, 3}},
+		{"dashes that are no marker", "a: |\n  ---\n----\n", []int{0}},
+		{"a marker with a value", "--- {a: 1}\n--- # said\nb: 2\n", []int{0, 1}},
+	} {
+		var lines []int
+		var all []byte
+		for _, k := range Split([]byte(c.src)) {
+			lines = append(lines, k.Line)
+			all = append(all, k.Text...)
+		}
+		if string(all) != c.src || !slices.Equal(lines, c.lines) {
+			t.Errorf("%s: %v, want %v", c.name, lines, c.lines)
+		}
+	}
 }

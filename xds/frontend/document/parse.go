@@ -25,6 +25,7 @@ type Document struct {
 	// Print is a fingerprint of what the document says, wherever in the file it stands.
 	Print uint64
 	root  *yaml.Node
+	line  int // lines of the file before its chunk
 }
 
 // Key identifies an object: its kind, namespace and name.
@@ -40,14 +41,27 @@ func (d *Document) Key() Key {
 
 var nameFormat = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
-// Parse splits src into its objects. A document that is not well-formed ends the parse: what stands before it is returned.
-// file is the name that diagnostics show.
+// Parse splits src into its objects. What is wrong in one document leaves the others as they are. file is the name that
+// diagnostics show.
 func Parse(file string, src []byte) ([]*Document, []diagnostic.Diagnostic) {
 	var (
 		docs  []*Document
 		found []diagnostic.Diagnostic
 	)
-	dec := yaml.NewDecoder(bytes.NewReader(src))
+	for _, c := range Split(src) {
+		d, f := ParseChunk(file, c)
+		docs, found = append(docs, d...), append(found, f...)
+	}
+	return docs, found
+}
+
+// ParseChunk reads the objects of one chunk. A document that is not well-formed ends it: what stands before is returned.
+func ParseChunk(file string, c Chunk) ([]*Document, []diagnostic.Diagnostic) {
+	var (
+		docs  []*Document
+		found []diagnostic.Diagnostic
+	)
+	dec := yaml.NewDecoder(bytes.NewReader(c.Text))
 	for {
 		var n yaml.Node
 		err := dec.Decode(&n)
@@ -55,13 +69,15 @@ func Parse(file string, src []byte) ([]*Document, []diagnostic.Diagnostic) {
 			return docs, found
 		}
 		if err != nil {
-			return docs, append(found, syntax(file, src, err))
+			d := syntax(file, c.Text, err)
+			d.Pos.Line += c.Line
+			return docs, append(found, d)
 		}
 		if empty(&n) {
 			continue
 		}
-		d := &Document{File: file, root: n.Content[0]}
-		r := &reader{file: file, found: &found}
+		d := &Document{File: file, root: n.Content[0], line: c.Line}
+		r := &reader{file: file, line: c.Line, found: &found}
 		d.Pos = r.position(d.root)
 		if settle(r, d.root) && d.head(r) {
 			d.Print = fingerprint(d.root)
@@ -106,7 +122,7 @@ func (d *Document) head(r *reader) bool {
 // Body gives access to the object; what is found wrong is appended to found, with subject ("graph triage") before each
 // message where it is not empty.
 func (d *Document) Body(found *[]diagnostic.Diagnostic, subject string) Map {
-	r := &reader{file: d.File, found: found, subject: subject}
+	r := &reader{file: d.File, line: d.line, found: found, subject: subject}
 	m := Value{node: d.root, reader: r, path: ""}.Map()
 	m.Ignore("apiVersion", "kind", "metadata")
 	return m
@@ -114,7 +130,7 @@ func (d *Document) Body(found *[]diagnostic.Diagnostic, subject string) Map {
 
 // Metadata gives access to the object's metadata without checking its fields: they are Kubernetes' own.
 func (d *Document) Metadata(found *[]diagnostic.Diagnostic) Map {
-	r := &reader{file: d.File, found: found}
+	r := &reader{file: d.File, line: d.line, found: found}
 	return Value{node: d.root, reader: r}.Map().Get("metadata").Map()
 }
 

@@ -10,18 +10,21 @@ import (
 // maxAliased bounds how many nodes aliases may add to a document, so that aliases of aliases cannot blow up.
 const maxAliased = 100_000
 
+// maxNesting bounds how deep values nest: no graph that compiles comes near it.
+const maxNesting = 500
+
 // settler makes a document's tree plain: after it, aliases lead to no cycle and to no explosion, merge keys are merged, and
 // every key is a scalar that stands once. What cannot be is refused.
 type settler struct {
-	reader *reader
-	// size holds how many nodes a node unfolds to; 0 while it is being counted.
-	size map[*yaml.Node]int
-	done map[*yaml.Node]bool
+	reader  *reader
+	extents map[*yaml.Node]extent // of nodes with an anchor
+	done    map[*yaml.Node]bool
+	deep    bool // nesting was refused
 }
 
 // settle tells whether the document can be used.
 func settle(r *reader, root *yaml.Node) bool {
-	s := &settler{reader: r, size: map[*yaml.Node]int{}, done: map[*yaml.Node]bool{}}
+	s := &settler{reader: r, extents: map[*yaml.Node]extent{}, done: map[*yaml.Node]bool{}}
 	before := len(*r.found)
 	if s.unfold(root, new(int)); len(*r.found) > before {
 		return false
@@ -30,36 +33,54 @@ func settle(r *reader, root *yaml.Node) bool {
 	return len(*r.found) == before
 }
 
-// unfold counts the nodes of n with its aliases unfolded; aliased gathers those that aliases add.
-func (s *settler) unfold(n *yaml.Node, aliased *int) int {
+// extent is what a node comes to with its aliases unfolded.
+type extent struct {
+	size, height int // nodes, and how deep they nest; 0 while they are being counted
+}
+
+// unfold measures n; aliased gathers the nodes that aliases add.
+func (s *settler) unfold(n *yaml.Node, aliased *int) extent {
 	if n.Kind == yaml.AliasNode {
-		size, known := s.size[n.Alias]
+		e, known := s.extents[n.Alias]
 		switch {
-		case known && size == 0:
+		case known && e.size == 0:
 			s.reader.refuse(s.reader.position(n), "", CodeValue, "write the value out", "the alias *%s stands inside of what it names", n.Value)
-			return 1
+			return extent{1, 1}
 		case !known:
-			size = s.unfold(n.Alias, aliased)
+			e = s.unfold(n.Alias, aliased)
 		}
-		if *aliased += size; *aliased > maxAliased && *aliased-size <= maxAliased {
+		if *aliased += e.size; *aliased > maxAliased && *aliased-e.size <= maxAliased {
 			s.reader.refuse(s.reader.position(n), "", CodeValue, "write fewer aliases of aliases", "the aliases of this document unfold to more than %d values", maxAliased)
 		}
-		return min(size, maxAliased)
+		return s.bounded(n, e)
 	}
 	if n.Anchor != "" {
-		if size, known := s.size[n]; known && size > 0 {
-			return size
+		if e, known := s.extents[n]; known && e.size > 0 {
+			return e
 		}
-		s.size[n] = 0
+		s.extents[n] = extent{}
 	}
-	size := 1
+	e := extent{size: 1}
 	for _, c := range n.Content {
-		size += s.unfold(c, aliased)
+		below := s.unfold(c, aliased)
+		e.size += below.size
+		e.height = max(e.height, below.height)
 	}
+	e.height++
+	e = s.bounded(n, e)
 	if n.Anchor != "" {
-		s.size[n] = min(size, maxAliased)
+		s.extents[n] = e
 	}
-	return size
+	return e
+}
+
+// bounded refuses what nests too deeply, once, and keeps the counts from growing without end.
+func (s *settler) bounded(n *yaml.Node, e extent) extent {
+	if e.height > maxNesting && !s.deep {
+		s.deep = true
+		s.reader.refuse(s.reader.position(n), "", CodeValue, "", "values nest deeper than %d here", maxNesting)
+	}
+	return extent{min(e.size, maxAliased+1), min(e.height, maxNesting+1)}
 }
 
 func (s *settler) node(n *yaml.Node) {
@@ -98,7 +119,7 @@ func (s *settler) mapping(n *yaml.Node) {
 			merges = append(merges, value)
 			continue
 		case first != nil:
-			s.reader.refuse(s.reader.position(key), "", CodeTwice, "keep one of them", "%q stands here and at line %d", clip(key.Value), first.Line)
+			s.reader.refuse(s.reader.position(key), "", CodeTwice, "keep one of them", "%q stands here and at line %d", clip(key.Value), s.reader.position(first).Line)
 			continue
 		}
 		seen[key.Value] = key

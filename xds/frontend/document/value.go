@@ -18,12 +18,13 @@ import (
 // reader is what the values of one document share.
 type reader struct {
 	file    string
+	line    int // added to the lines of nodes
 	subject string
 	found   *[]diagnostic.Diagnostic
 }
 
 func (r *reader) position(n *yaml.Node) ast.Position {
-	return ast.Position{File: r.file, Line: n.Line, Column: n.Column}
+	return ast.Position{File: r.file, Line: r.line + n.Line, Column: n.Column}
 }
 
 // Value is a place in a document; it may be absent. Reading it as the wrong type is a diagnostic and gives the zero value.

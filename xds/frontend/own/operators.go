@@ -13,7 +13,7 @@ func (r *reader) parallel(v document.Value, m document.Map) ast.Part {
 	for _, e := range v.List() {
 		p.Parts = append(p.Parts, r.part(e))
 	}
-	if v.Present() && len(p.Parts) == 0 {
+	if v.IsList() && len(p.Parts) == 0 {
 		v.Refuse(document.CodeMissing, "list the parts that are asked", "a combiner has no children")
 	}
 	p.Combine = r.combine(m.Get("combine"))
@@ -53,7 +53,7 @@ func (r *reader) combine(v document.Value) ast.Combine {
 		c.By, c.Field = ast.Mean, m.Get("mean").String()
 		c.Weights = weights(m)
 	case m.Has("server"):
-		c.By, c.Server = ast.ByServer, callOf(m.Get("server"))
+		c.By, c.Server = ast.ByServer, callOf(m.Required("server", "the model that combines"))
 		c.Server.Method = message.Aggregate
 	default:
 		v.Refuse(document.CodeValue, combiners, "the combiner is not given")

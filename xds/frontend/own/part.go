@@ -57,6 +57,10 @@ func (r *reader) mapped(v document.Value, read ...string) ast.Part {
 		v.Refuse(document.CodeValue, "nest one in the other", "%s has %d operators: %s", v.Path(), len(found), strings.Join(found, ", "))
 		return &ast.Pass{}
 	}
+	if op := m.Get(found[0]); !op.Present() && found[0] != "pass" {
+		op.Refuse(document.CodeMissing, "say what it works on", "%s is empty", op.Path())
+		return &ast.Pass{}
+	}
 	p := r.operator(found[0], m)
 	c := p.Base()
 	c.Pos = v.Pos()

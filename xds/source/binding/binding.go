@@ -47,7 +47,8 @@ func Parse(file string, src []byte) (map[string]*Binding, []diagnostic.Diagnosti
 func read(name string, v document.Value, dir string) *Binding {
 	b := &Binding{Name: name}
 	m := v.Map()
-	for _, u := range m.Get("urls").List() {
+	urls := m.Get("urls")
+	for _, u := range urls.List() {
 		if url, ok := own.URL(u); ok {
 			b.URLs = append(b.URLs, url)
 		}
@@ -59,7 +60,7 @@ func read(name string, v document.Value, dir string) *Binding {
 	switch said := countTrue(len(b.URLs) > 0, b.Server != "", b.Run != nil && (len(b.Run.Command) > 0 || b.Run.Python != "")); {
 	case said > 1:
 		v.Refuse(document.CodeValue, "keep one of urls, server and command", "the binding of %s says in %d ways where it runs", name, said)
-	case said == 0 && b.Run == nil && b.Path == "":
+	case len(m.Keys()) == 0 || urls.IsList() && len(urls.List()) == 0:
 		v.Refuse(document.CodeMissing, "give urls, a command, or the server that stands for it", "the binding of %s says nothing", name)
 	}
 	return b

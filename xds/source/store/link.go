@@ -14,62 +14,12 @@ import (
 	"github.com/millrace/millrace/xds/frontend/document"
 )
 
-// settle decides which candidates serve and fills the snapshot.
-func (s *Store) settle(candidates map[document.Key]*entry, snap *Snapshot, found *[]diagnostic.Diagnostic) {
-	keys := slices.SortedFunc(maps.Keys(candidates), func(a, b document.Key) int { return strings.Compare(a.String(), b.String()) })
-	set := newSet(s.options)
-	for _, k := range keys {
-		set.add(candidates[k].objects, found)
-	}
-	set.checkServers(snap.Bindings, found)
-	serving := map[document.Key]*entry{}
-	links := map[*frontend.Graph]*link{}
-	for _, k := range keys {
-		e := candidates[k]
-		bad := false
-		for _, g := range e.objects.Graphs {
-			l := s.links[g]
-			if l == nil || !l.current(set) {
-				l = set.link(g)
-			}
-			links[g] = l
-			*found = append(*found, l.found...)
-			bad = bad || l.bad()
-		}
-		if bad {
-			// The edit does not fit the other objects: what served before goes on.
-			old := s.serving[k]
-			if old == nil {
-				continue
-			}
-			for _, g := range old.objects.Graphs {
-				if kept := s.links[g]; kept != nil {
-					links[g] = kept
-				}
-			}
-			e = old
-		}
-		serving[k] = e
-	}
-	s.serving, s.links = serving, links
-	for _, k := range keys {
-		if e := serving[k]; e != nil {
-			snap.Servers = append(snap.Servers, e.objects.Servers...)
-			snap.Models = append(snap.Models, e.objects.Models...)
-			for _, g := range e.objects.Graphs {
-				snap.Graphs = append(snap.Graphs, set.askable(g))
-			}
-			snap.entries = append(snap.entries, e)
-		}
-	}
-	snap.set = set
-}
-
 // link is the outcome of checking one graph against the set, and what it depends on.
 type link struct {
 	found []diagnostic.Diagnostic
-	plan  *plan.Plan
 	deps  map[string]any // full name → the object that was found, nil where none was
+	// servers are those of the models that were found, by full name: they say which dialects a model has.
+	servers map[string]*frontend.Server
 }
 
 func (l *link) bad() bool {
@@ -80,6 +30,11 @@ func (l *link) bad() bool {
 func (l *link) current(set *set) bool {
 	for name, was := range l.deps {
 		if set.lookup(name) != was {
+			return false
+		}
+	}
+	for name, was := range l.servers {
+		if set.servers[name] != was {
 			return false
 		}
 	}
@@ -109,39 +64,83 @@ func (t *set) lookup(name string) any {
 	return nil
 }
 
-// add takes the objects of one document; names that are taken are refused.
-func (t *set) add(o *frontend.Objects, found *[]diagnostic.Diagnostic) {
+// add takes the objects of one document, or none of them where one has a name that is taken.
+func (t *set) add(o *frontend.Objects, found *[]diagnostic.Diagnostic) bool {
+	ok := true
 	taken := func(kind, name string, pos, other ast.Position) {
+		ok = false
 		*found = append(*found, diagnostic.Diagnostic{Code: document.CodeTwice, Pos: pos, Message: fmt.Sprintf("%s %s has a name that is taken at %s", kind, name, other), Remedy: "rename one: models and graphs share their names"})
+	}
+	for _, s := range o.Servers {
+		if other := t.servers[s.Namespace+"/"+s.Name]; other != nil {
+			taken("server", s.Name, s.Pos, other.Pos)
+		}
+	}
+	for _, m := range o.Models {
+		if other, is := t.position(m.Namespace + "/" + m.Name); is {
+			taken("model", m.Name, m.Pos, other)
+		}
+	}
+	for _, g := range o.Graphs {
+		if other, is := t.position(g.Namespace + "/" + g.Name); is {
+			taken("graph", g.Name, g.Pos, other)
+		}
+	}
+	if !ok {
+		return false
 	}
 	for _, s := range o.Servers {
 		t.servers[s.Namespace+"/"+s.Name] = s
 	}
 	for _, m := range o.Models {
-		name := m.Namespace + "/" + m.Name
-		if g := t.graphs[name]; g != nil {
-			taken("model", m.Name, m.Pos, g.Pos)
-			continue
-		}
-		t.models[name] = m
+		t.models[m.Namespace+"/"+m.Name] = m
 	}
 	for _, g := range o.Graphs {
-		name := g.Namespace + "/" + g.Name
-		switch {
-		case t.models[name] != nil:
-			taken("graph", g.Name, g.Pos, t.models[name].Pos)
-		case t.graphs[name] != nil:
-			taken("graph", g.Name, g.Pos, t.graphs[name].Pos)
-		default:
-			t.graphs[name] = g
+		t.graphs[g.Namespace+"/"+g.Name] = g
+	}
+	return true
+}
+
+// remove takes back what add added.
+func (t *set) remove(o *frontend.Objects) {
+	for _, s := range o.Servers {
+		delete(t.servers, s.Namespace+"/"+s.Name)
+	}
+	for _, m := range o.Models {
+		delete(t.models, m.Namespace+"/"+m.Name)
+	}
+	for _, g := range o.Graphs {
+		delete(t.graphs, g.Namespace+"/"+g.Name)
+	}
+}
+
+// position returns where the model or graph of that name stands.
+func (t *set) position(name string) (ast.Position, bool) {
+	if m := t.models[name]; m != nil {
+		return m.Pos, true
+	}
+	if g := t.graphs[name]; g != nil {
+		return g.Pos, true
+	}
+	return ast.Position{}, false
+}
+
+// serverNames lists the servers of a namespace that have a name of their own.
+func (t *set) serverNames(namespace string) []string {
+	var names []string
+	for full := range t.servers {
+		if ns, name, _ := strings.Cut(full, "/"); ns == namespace && !strings.Contains(name, ".") {
+			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
+	return names
 }
 
 // link checks g against the set.
 func (t *set) link(g *frontend.Graph) *link {
-	l := &link{deps: map[string]any{}}
-	l.plan, l.found = plan.Compile(g.Graph, &resolver{set: t, deps: l.deps})
+	l := &link{deps: map[string]any{}, servers: map[string]*frontend.Server{}}
+	_, l.found = plan.Compile(g.Graph, &resolver{set: t, deps: l.deps, servers: l.servers})
 	return l
 }
 
@@ -157,8 +156,9 @@ func (t *set) askable(g *frontend.Graph) *frontend.Graph {
 
 // resolver resolves the names of one graph and notes them.
 type resolver struct {
-	set  *set
-	deps map[string]any
+	set     *set
+	deps    map[string]any
+	servers map[string]*frontend.Server
 }
 
 func (r *resolver) Model(namespace, name, version string) (*plan.Model, bool) {
@@ -168,10 +168,12 @@ func (r *resolver) Model(namespace, name, version string) (*plan.Model, bool) {
 	if m == nil {
 		return nil, false
 	}
+	server := m.Namespace + "/" + m.Server
+	r.servers[server] = r.set.servers[server]
 	if p := r.set.plans[full]; p != nil {
 		return p, true
 	}
-	p := PlanModel(m, r.set.servers[m.Namespace+"/"+m.Server], r.set.options.Askable)
+	p := PlanModel(m, r.set.servers[server], r.set.options.Askable)
 	r.set.plans[full] = p
 	return p, true
 }
@@ -226,25 +228,13 @@ func PlanModel(m *frontend.Model, server *frontend.Server, askable bool) *plan.M
 	return p
 }
 
-// checkServers finds references to servers that are not there, and servers of which nothing says where they run.
+// checkServers finds servers of which nothing says where they run, and bindings that lead nowhere.
 func (t *set) checkServers(bindings binds, found *[]diagnostic.Diagnostic) {
-	var names []string
-	for full := range t.servers {
-		names = append(names, full[strings.IndexByte(full, '/')+1:])
-	}
-	slices.Sort(names)
-	for _, full := range slices.Sorted(maps.Keys(t.models)) {
-		m := t.models[full]
-		if m.Server != "" && t.servers[m.Namespace+"/"+m.Server] == nil {
-			*found = append(*found, diagnostic.Diagnostic{
-				Code: document.CodeReference, Pos: m.Pos, Message: fmt.Sprintf("model %s: there is no server %q", m.Name, m.Server), Remedy: contract.Suggest(m.Server, names),
-			})
-		}
-	}
+	places := make(map[string]bool, len(t.servers))
 	for _, full := range slices.Sorted(maps.Keys(t.servers)) {
 		s := t.servers[full]
-		b := bindings[s.Place]
-		if b.Apply(s); len(s.URLs) > 0 || s.Run != nil || b != nil {
+		places[s.Place] = true
+		if len(s.URLs) > 0 || s.Run != nil || bindings[s.Place] != nil {
 			continue
 		}
 		*found = append(*found, diagnostic.Diagnostic{
@@ -252,12 +242,17 @@ func (t *set) checkServers(bindings binds, found *[]diagnostic.Diagnostic) {
 			Remedy: fmt.Sprintf("add it to millrace.local.yaml beside this file: `%s: {urls: [\"http://127.0.0.1:9000\"]}`, or with a command", s.Place),
 		})
 	}
+	known := slices.Sorted(maps.Keys(places))
 	for _, name := range slices.Sorted(maps.Keys(bindings)) {
 		b := bindings[name]
-		known := slices.ContainsFunc(slices.Collect(maps.Values(t.servers)), func(s *frontend.Server) bool { return s.Place == name })
-		if !known && t.models["default/"+name] == nil {
+		if !places[name] && t.models["default/"+name] == nil {
 			*found = append(*found, diagnostic.Diagnostic{
-				Code: document.CodeReference, Severity: diagnostic.Warning, Pos: b.Pos, Message: fmt.Sprintf("the binding %q is of no object in these files", name), Remedy: contract.Suggest(name, names),
+				Code: document.CodeReference, Severity: diagnostic.Warning, Pos: b.Pos, Message: fmt.Sprintf("the binding %q is of no object in these files", name), Remedy: contract.Suggest(name, known),
+			})
+		}
+		if b.Server != "" && !places[b.Server] && bindings[b.Server] == nil {
+			*found = append(*found, diagnostic.Diagnostic{
+				Code: document.CodeReference, Pos: b.Pos, Message: fmt.Sprintf("the binding of %s names the server %q, which is not there", name, b.Server), Remedy: contract.Suggest(b.Server, known),
 			})
 		}
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,7 +56,9 @@ func (s *Snapshot) Render(d diagnostic.Diagnostic) string {
 }
 
 // Resolver resolves names as the graphs of the snapshot do.
-func (s *Snapshot) Resolver() plan.Resolver { return &resolver{set: s.set, deps: map[string]any{}} }
+func (s *Snapshot) Resolver() plan.Resolver {
+	return &resolver{set: s.set, deps: map[string]any{}, servers: map[string]*frontend.Server{}}
+}
 
 // Server returns the server of that name, bound to this place, or the one that stands for it; nil where there is none.
 func (s *Snapshot) Server(namespace, name string) *frontend.Server {
@@ -138,11 +142,35 @@ func sameBindings(a, b binds) bool {
 		return false
 	}
 	for k, v := range a {
-		if b[k] != v {
+		if !same(v, b[k]) {
 			return false
 		}
 	}
 	return true
+}
+
+// same tells whether two bindings say the same, wherever they stand.
+func same(a, b *binding.Binding) bool {
+	if a == b || b == nil {
+		return a == b
+	}
+	x, y := *a, *b
+	x.Pos, y.Pos = ast.Position{}, ast.Position{}
+	x.URLs, y.URLs = placeless(x.URLs), placeless(y.URLs)
+	if x.Run != nil && y.Run != nil {
+		rx, ry := *x.Run, *y.Run
+		rx.Pos, ry.Pos = ast.Position{}, ast.Position{}
+		x.Run, y.Run = &rx, &ry
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+func placeless(urls []frontend.URL) []frontend.URL {
+	out := slices.Clone(urls)
+	for i := range out {
+		out[i].Pos = ast.Position{}
+	}
+	return out
 }
 
 func short(k document.Key) string { return strings.ToLower(k.Kind[:1]) + k.Kind[1:] + " " + k.Name }
@@ -180,7 +208,7 @@ func weights(p ast.Part) string {
 		if c, ok := p.(*ast.Choose); ok && c.By == ast.ByWeight {
 			var w []string
 			for _, a := range c.Arms {
-				w = append(w, fmt.Sprint(a.Weight))
+				w = append(w, fmt.Sprintf("%.4g", a.Weight))
 			}
 			out = append(out, strings.Join(w, "/"))
 		}
@@ -192,8 +220,16 @@ func weights(p ast.Part) string {
 func calls(p ast.Part) []string {
 	var out []string
 	ast.Walk(p, func(p ast.Part) {
-		if c, ok := p.(*ast.Call); ok && !slices.Contains(out, c.Model) {
-			out = append(out, c.Model)
+		c, ok := p.(*ast.Call)
+		if !ok {
+			return
+		}
+		name := cmp.Or(c.As, c.Model)
+		if c.Version != "" {
+			name += "@" + c.Version
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	})
 	return out

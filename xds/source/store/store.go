@@ -33,6 +33,8 @@ type Store struct {
 	// serving is the last good of each object that some file still has.
 	serving map[document.Key]*entry
 	links   map[*frontend.Graph]*link
+	// shown holds graphs as expressions may see them here, so that an unchanged graph is the very same again.
+	shown   map[*frontend.Graph]*frontend.Graph
 	last    *Snapshot
 	version uint64
 }
@@ -40,10 +42,19 @@ type Store struct {
 // file is one file as it was read last.
 type file struct {
 	src      []byte
+	chunks   []chunk
 	objects  []kinds.Object
 	bindings map[string]*binding.Binding
 	found    []diagnostic.Diagnostic
-	broken   bool // not well-formed: what is missing from it is kept
+	broken   bool // some object in it cannot be told: what is missing from it is kept
+}
+
+// chunk is a piece of a file and what was made of it. It is made of it again where it stands at the same place.
+type chunk struct {
+	document.Chunk
+	objects []kinds.Object
+	found   []diagnostic.Diagnostic
+	broken  bool
 }
 
 // entry is an object that serves, and where it stands.
@@ -78,7 +89,14 @@ func (s *Store) Load(files map[string][]byte) *Snapshot {
 	for _, name := range names {
 		f := s.files[name]
 		found = append(found, f.found...)
-		maps.Copy(bindings, f.bindings)
+		for _, n := range slices.Sorted(maps.Keys(f.bindings)) {
+			b := f.bindings[n]
+			if first := bindings[n]; first != nil {
+				found = append(found, diagnostic.Diagnostic{Code: document.CodeTwice, Pos: b.Pos, Message: fmt.Sprintf("%s is bound here and at %s", n, first.Pos), Remedy: "keep one of them"})
+				continue
+			}
+			bindings[n] = b
+		}
 	}
 	candidates := s.candidates(names, &found)
 	snap := &Snapshot{Bindings: bindings, options: s.options, sources: map[string][]byte{}}
@@ -113,62 +131,94 @@ func (s *Store) read(name string, src []byte) *file {
 		}
 		return f
 	}
-	docs, found := document.Parse(name, src)
-	f.found = found
-	for _, d := range found {
-		f.broken = f.broken || d.Code == document.CodeSyntax
-	}
-	for _, doc := range docs {
-		o, same := s.unchanged(name, doc)
-		if !same {
-			o = kinds.Read(doc)
+	known := map[int]*chunk{}
+	if old := s.files[name]; old != nil {
+		for i := range old.chunks {
+			known[old.chunks[i].Line] = &old.chunks[i]
 		}
-		f.found = append(f.found, o.Found...)
-		f.objects = append(f.objects, o)
+	}
+	for _, c := range document.Split(src) {
+		if k := known[c.Line]; k != nil && bytes.Equal(k.Text, c.Text) {
+			f.chunks = append(f.chunks, *k)
+		} else {
+			f.chunks = append(f.chunks, readChunk(name, c))
+		}
+	}
+	for i := range f.chunks {
+		c := &f.chunks[i]
+		f.objects, f.found = append(f.objects, c.objects...), append(f.found, c.found...)
+		f.broken = f.broken || c.broken
 	}
 	return f
 }
 
-// unchanged returns what was made of a document before if it says the same at the same place.
-func (s *Store) unchanged(name string, doc *document.Document) (kinds.Object, bool) {
-	old := s.files[name]
-	if old == nil {
-		return kinds.Object{}, false
-	}
-	for _, o := range old.objects {
-		if d := o.Document; d.Print == doc.Print && d.Pos == doc.Pos && d.Key() == doc.Key() {
-			return o, true
+func readChunk(name string, text document.Chunk) chunk {
+	docs, found := document.ParseChunk(name, text)
+	c := chunk{Chunk: text, found: found, broken: len(found) > 0}
+	for _, doc := range docs {
+		o := kinds.Read(doc)
+		for _, d := range o.Found {
+			c.broken = c.broken || d.Code == document.CodeKind
 		}
+		c.objects, c.found = append(c.objects, o), append(c.found, o.Found...)
 	}
-	return kinds.Object{}, false
+	return c
 }
 
 // candidates gathers the newest form of each object: what the files say now where that is good, else what served last.
 func (s *Store) candidates(names []string, found *[]diagnostic.Diagnostic) map[document.Key]*entry {
 	out := map[document.Key]*entry{}
+	declared := map[document.Key]*entry{}
 	for _, name := range names {
 		for _, o := range s.files[name].objects {
 			key := o.Document.Key()
-			if first := out[key]; first != nil {
+			e := &entry{key: key, file: name, pos: o.Document.Pos, print: o.Document.Print, objects: o.Objects}
+			if first := declared[key]; first != nil {
+				// Two of one name: the one that serves goes on, else the first.
+				if s.before(key, e, first) {
+					e, first = first, e
+					declared[key] = first
+					if first.objects != nil {
+						out[key] = first
+					}
+				}
 				*found = append(*found, diagnostic.Diagnostic{
-					Code: document.CodeTwice, Pos: o.Document.Pos, Message: fmt.Sprintf("%s is declared here and at %s", key, first.pos), Remedy: "keep one, or rename one",
+					Code: document.CodeTwice, Pos: e.pos, Message: fmt.Sprintf("%s is declared here and at %s", key, first.pos), Remedy: "keep one, or rename one",
 				})
 				continue
 			}
-			e := &entry{key: key, file: name, pos: o.Document.Pos, print: o.Document.Print, objects: o.Objects}
-			if o.Objects == nil {
-				if e = s.serving[key]; e == nil {
-					continue
-				}
+			declared[key] = e
+			switch last := s.serving[key]; {
+			case o.Objects != nil:
+				out[key] = e
+			case last != nil:
+				out[key] = last
 			}
-			out[key] = e
 		}
 	}
-	// A file that is not well-formed keeps all that it had.
+	// What cannot be told in a file may be any of the objects that it had: they are kept.
 	for key, e := range s.serving {
 		if f := s.files[e.file]; f != nil && f.broken && out[key] == nil {
 			out[key] = e
 		}
 	}
 	return out
+}
+
+// before tells whether e is rather what served last than first is.
+func (s *Store) before(key document.Key, e, first *entry) bool {
+	last := s.serving[key]
+	if last == nil {
+		return false
+	}
+	rank := func(e *entry) (n int) {
+		if e.file == last.file {
+			n++
+		}
+		if e.print == last.print {
+			n += 2
+		}
+		return n
+	}
+	return rank(e) > rank(first)
 }
