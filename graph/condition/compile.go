@@ -22,22 +22,22 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 const costLimit = 10_000_000
 
 // compileCEL checks text twice: once parsed, to find what it reads, then with those names declared.
-func compileCEL(text string, want Want, scope Scope) (cel.Program, Reads, error) {
+func compileCEL(text string, want Want, scope Scope) (*Condition, error) {
 	base, err := language()
 	if err != nil {
-		return nil, Reads{}, &SyntaxError{Message: err.Error()}
+		return nil, &SyntaxError{Message: err.Error()}
 	}
 	if strings.TrimSpace(text) == "" {
-		return nil, Reads{}, &SyntaxError{Message: "a condition is empty"}
+		return nil, &SyntaxError{Message: "a condition is empty"}
 	}
 	parsed, issues := base.Parse(text)
 	if issues.Err() != nil {
-		return nil, Reads{}, syntaxError(issues)
+		return nil, syntaxError(issues)
 	}
 	f := finder{scope: scope}
 	f.visit(parsed.NativeRep().Expr())
 	if f.err != nil {
-		return nil, Reads{}, f.err
+		return nil, f.err
 	}
 	declared := make([]cel.EnvOption, len(f.names))
 	for i, n := range f.names {
@@ -45,20 +45,35 @@ func compileCEL(text string, want Want, scope Scope) (cel.Program, Reads, error)
 	}
 	env, err := base.Extend(declared...)
 	if err != nil {
-		return nil, Reads{}, &SyntaxError{Message: err.Error()}
+		return nil, &SyntaxError{Message: err.Error()}
 	}
 	checked, issues := env.Check(parsed)
 	if issues.Err() != nil {
-		return nil, Reads{}, syntaxError(issues)
+		return nil, syntaxError(issues)
 	}
 	if t := checked.OutputType(); want == WantBool && !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, Reads{}, &SyntaxError{Message: fmt.Sprintf("the condition is %s, not true or false", t)}
+		return nil, &SyntaxError{Message: fmt.Sprintf("the condition is %s, not true or false", t)}
 	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
 	if err != nil {
-		return nil, Reads{}, &SyntaxError{Message: err.Error()}
+		return nil, &SyntaxError{Message: err.Error()}
 	}
-	return program, f.reads, nil
+	return &Condition{Text: text, Reads: f.reads, program: program, header: soleHeader(parsed.NativeRep().Expr())}, nil
+}
+
+// soleHeader returns the name in an expression that is request.headers["name"] and nothing else, the usual key of a sticky
+// split: it needs no evaluation.
+func soleHeader(e celast.Expr) string {
+	if e.Kind() != celast.CallKind || e.AsCall().FunctionName() != "_[_]" {
+		return ""
+	}
+	of, key := e.AsCall().Args()[0], e.AsCall().Args()[1]
+	if of.Kind() != celast.SelectKind || of.AsSelect().FieldName() != "headers" || of.AsSelect().Operand().Kind() != celast.IdentKind ||
+		of.AsSelect().Operand().AsIdent() != "request" || key.Kind() != celast.LiteralKind {
+		return ""
+	}
+	name, _ := key.AsLiteral().(types.String)
+	return string(name)
 }
 
 func syntaxError(issues *cel.Issues) error {

@@ -24,6 +24,7 @@ type Condition struct {
 
 	program cel.Program // nil for GJSON
 	path    string
+	header  string // of a condition that is one header's value and nothing else
 }
 
 // Want is what a condition is for.
@@ -60,11 +61,7 @@ func Compile(c *ast.Condition, want Want, scope Scope) (*Condition, error) {
 		}
 		return &Condition{Text: c.Text, path: c.Text, Reads: Reads{Bytes: true}}, nil
 	}
-	program, reads, err := compileCEL(c.Text, want, scope)
-	if err != nil {
-		return nil, err
-	}
-	return &Condition{Text: c.Text, program: program, Reads: reads}, nil
+	return compileCEL(c.Text, want, scope)
 }
 
 // Bool evaluates a condition that decides. An error is a *message.Failure where a message could not be decoded, else
@@ -87,6 +84,12 @@ func (c *Condition) Bool(env *Env) (bool, error) {
 // Key evaluates a condition to the text that a sticky choice is made by; empty where there is nothing to go by: a missing
 // header or field, an empty text.
 func (c *Condition) Key(env *Env) (string, error) {
+	if c.header != "" {
+		if env.Head == nil {
+			return "", nil
+		}
+		return string(env.Head.Get(c.header)), nil
+	}
 	v, err := c.eval(env)
 	if err != nil {
 		if env.failure != nil {

@@ -44,7 +44,7 @@ func (r *Run) try(f *frame, n *plan.Cascade) {
 		f.rows.asked = in
 	}
 	f.next++
-	f.left = 1
+	f.left, f.joined, f.onward = 1, true, f.next <= len(n.Tries)
 	r.begin(part, f, f.next-1, in, f.scope, f.deadline)
 }
 

@@ -22,7 +22,7 @@ func (r *Run) choose(f *frame, n *plan.Choose) {
 	switch {
 	case n.By == ast.ByServerRoute:
 		f.results = r.newResults(1)
-		f.left, f.joined = 1, false
+		f.left, f.joined, f.onward = 1, true, true
 		r.begin(n.Router, f, 0, f.in, f.scope, f.deadline)
 	case len(n.With) > 0:
 		r.prepare(f, n)
@@ -34,6 +34,7 @@ func (r *Run) choose(f *frame, n *plan.Choose) {
 // prepare starts every part of the `with` once, however many values are taken from it.
 func (r *Run) prepare(f *frame, n *plan.Choose) {
 	f.results = r.newResults(len(n.With))
+	f.joined, f.onward = true, true
 	for i := range n.With {
 		if sourceOf(n, i) == i {
 			f.left++
@@ -96,7 +97,7 @@ func (r *Run) route(f *frame, n *plan.Choose, reply *message.Message) {
 	case branch == -1:
 		r.decide(n, "-1", 0)
 		f.results = r.newResults(len(n.Arms))
-		f.left, f.joined = len(n.Arms), true
+		f.left, f.joined, f.onward = len(n.Arms), true, false
 		for i, attempt := 0, f.attempt; i < len(n.Arms) && !f.done && f.attempt == attempt; i++ {
 			r.begin(n.Arms[i].Part, f, i, f.in, f.scope, f.deadline)
 		}

@@ -34,7 +34,7 @@ func (r *Run) attempt(f *frame) {
 	info := f.node.Base()
 	f.attempt++
 	f.deadline = f.until
-	f.left, f.next, f.results, f.rows, f.joined = 0, 0, nil, nil, false
+	f.left, f.next, f.results, f.rows, f.joined, f.onward = 0, 0, nil, nil, false, false
 	if info.HasPolicies() {
 		if info.Retry != nil && info.Retry.PerTry > 0 {
 			f.deadline = earlier(f.until, time.Now().Add(info.Retry.PerTry))
@@ -97,7 +97,7 @@ func (r *Run) enter(f *frame) {
 
 // only runs the one child whose end is f's.
 func (r *Run) only(f *frame, child plan.Node, in, scope *message.Message) {
-	f.left, f.joined = 1, true
+	f.left, f.joined, f.onward = 1, true, false
 	r.begin(child, f, 0, in, scope, f.deadline)
 }
 
@@ -193,6 +193,6 @@ func (r *Run) chain(f *frame, n *plan.Chain, in *message.Message) {
 	}
 	part := n.Parts[f.next]
 	f.next++
-	f.left, f.joined = 1, f.next == len(n.Parts)
+	f.left, f.joined, f.onward = 1, true, f.next < len(n.Parts)
 	r.begin(part, f, 0, in, f.scope, f.deadline)
 }

@@ -71,16 +71,15 @@ func (r *Run) hurried() bool {
 			return true
 		}
 	}
-	return top == r.waiting[0]
+	return false
 }
 
-// fills returns the highest frame above f that cannot end, and below which nothing can begin, before f has ended; f itself where its end
-// matters at once.
+// fills returns the highest frame above f at which nothing happens before f has ended; f itself where its end matters at once.
 func (f *frame) fills() *frame {
 	if f.call.Target.Share > 0 {
 		return f
 	}
-	for f.parent != nil && f.parent.joined && f.node.Base().Retry == nil {
+	for f.parent != nil && f.parent.joined && !f.onward && f.node.Base().Retry == nil {
 		f = f.parent
 	}
 	return f

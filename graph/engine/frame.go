@@ -29,8 +29,8 @@ type frame struct {
 	until    time.Time          // of the node, all attempts
 	attempt  int
 	done     bool
-	// joined is set where the node goes on only when all children that are left have ended.
-	joined bool
+	// joined is set where nothing happens before all children under way have ended; onward, where something begins then.
+	joined, onward bool
 
 	left    int      // children under way
 	next    int      // the next child, or the phase, by the node's type

@@ -28,6 +28,7 @@ func (r *Run) parallel(f *frame, n *plan.Parallel) {
 		r.combine(f, n)
 		return
 	}
+	f.onward = n.Combine.By == ast.ByServer
 	r.fanOut(f, n.Parts, !early(n))
 }
 
@@ -127,7 +128,7 @@ func (r *Run) combine(f *frame, n *plan.Parallel) {
 				in = append(in, res.msg)
 			}
 		}
-		f.left, f.joined = 1, true
+		f.left, f.joined, f.onward = 1, true, false
 		r.beginMany(n.Combine.Server, f, len(n.Parts), in)
 	case ast.Merge:
 		r.finish(f, result{msg: r.merge(f, n, good)})

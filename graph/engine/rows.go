@@ -90,7 +90,7 @@ func (r *Run) pickRows(f *frame, n *plan.Choose) {
 		return
 	}
 	f.rows = st
-	f.left, f.joined = len(arms), true
+	f.left, f.joined, f.onward = len(arms), true, false
 	f.results = r.newResults(len(arms))
 	for g, attempt := 0, f.attempt; g < len(arms) && !f.done && f.attempt == attempt; g++ {
 		r.decide(n, st.groups[g].Name, len(st.groups[g].Rows))

@@ -123,7 +123,10 @@ func (c *checker) choose(p *ast.Choose, path string) {
 	var names []string
 	for i := range p.With {
 		w := &p.With[i]
-		if w.Name == "" || slices.Contains(names, w.Name) {
+		switch {
+		case w.Name == "" || w.Name == "request" || w.Name == "out":
+			c.report(CodeNames, w.Pos, path, "", "%s: a value of `with` cannot be called %q", orRoot(path), w.Name)
+		case slices.Contains(names, w.Name):
 			c.report(CodeNames, w.Pos, path, "", "%s: two values of `with` are called %q", orRoot(path), w.Name)
 		}
 		names = append(names, w.Name)

@@ -21,7 +21,7 @@ func Compile(g *ast.Graph, r Resolver) (*Plan, []Diagnostic) {
 	if failed(l.found) {
 		return nil, l.found
 	}
-	p.Inputs, p.Outputs, p.Answer = t.inputs(g), t.outputs(), t.answer()
+	p.Inputs, p.Outputs, p.Answer = t.inputs(g), t.outputs(g), t.answer()
 	markDecoding(p)
 	share(p)
 	p.Need = need(p.Root)

@@ -304,6 +304,20 @@ func TestFieldsOfAGraphAreThoseOfItsModels(t *testing.T) {
 	}
 }
 
+func TestDeclaredOutputsMustBeGiven(t *testing.T) {
+	g := graphOf(call("sentiment"))
+	g.Outputs = []ast.Field{{Name: "label"}, {Name: "score", Type: tensor.Bytes}, {Name: "mood"}}
+	_, found := Compile(g, testWorld())
+	if len(found) != 2 || found[0].Code != CodeTypes || found[1].Code != CodeNoOutput {
+		t.Fatalf("found %v", found)
+	}
+	g.Outputs = g.Outputs[:1]
+	p, found := Compile(g, testWorld())
+	if p == nil || fieldList(p.Outputs) != "label BYTES" {
+		t.Errorf("found %v", found)
+	}
+}
+
 func TestKeysStayTheSameAfterARecompilation(t *testing.T) {
 	keys := func(root ast.Part) (all []string) {
 		p, _ := Compile(graphOf(root), testWorld())

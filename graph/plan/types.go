@@ -40,7 +40,27 @@ func checkTypes(p *Plan, g *ast.Graph) *typeChecker {
 		t.request = &fields{open: true}
 	}
 	t.reply = t.flow(p.Root, t.request, t.request)
+	t.promised(p, g)
 	return t
+}
+
+// promised checks the outputs that the graph declares against what its parts give.
+func (t *typeChecker) promised(p *Plan, g *ast.Graph) {
+	for _, f := range g.Outputs {
+		at := *p.Root.Base()
+		at.Pos = f.Pos
+		if !f.Pos.Known() {
+			at.Pos = g.Pos
+		}
+		got, known := t.reply.find(f.Name)
+		switch {
+		case t.reply != nil && t.reply.open, !known:
+		case got == nil:
+			t.report(CodeNoOutput, &at, t.reply.names(), "the graph declares output %q, which no contract gives", f.Name)
+		case !agree(got.Type, f.Type):
+			t.report(CodeTypes, &at, "", "the graph declares output %q as %s, and its parts give %s", f.Name, f.Type, got.Type)
+		}
+	}
 }
 
 func declared(fs []ast.Field) *fields {

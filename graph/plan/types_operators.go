@@ -278,9 +278,18 @@ func (t *typeChecker) inputs(g *ast.Graph) []contract.Field {
 	return t.request.list
 }
 
-// outputs are the reply's fields; a merge's are part.output.
-func (t *typeChecker) outputs() []contract.Field {
-	return t.reply.flat("")
+// outputs are the reply's fields, as declared where they are; a merge's are part.output.
+func (t *typeChecker) outputs(g *ast.Graph) []contract.Field {
+	if len(g.Outputs) == 0 {
+		return t.reply.flat("")
+	}
+	out := declared(g.Outputs).list
+	for i := range out {
+		if got, _ := t.reply.find(out[i].Name); got != nil && out[i].Type == tensor.Untyped {
+			out[i].Type = got.Type
+		}
+	}
+	return out
 }
 
 func (f *fields) flat(prefix string) []contract.Field {
