@@ -2,27 +2,19 @@ package directory
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // maxFile bounds a file of objects.
 const maxFile = 16 << 20
-
-// quiet is how long nothing must happen before a change is read, and most how long a change waits for quiet.
-const (
-	quiet = 10 * time.Millisecond
-	most  = 50 * time.Millisecond
-)
 
 // Contents are files by the name that their user gave them (relative to where they were given, with slashes).
 type Contents map[string][]byte
@@ -42,78 +34,6 @@ func Read(paths []string, extra ...string) (Contents, error) {
 	return w.read()
 }
 
-// Watch reads paths and again after each change, until ctx ends, and hands over what changed. The first load comes at once.
-// handle is called by one goroutine, which Watch runs in.
-func Watch(ctx context.Context, paths []string, handle func(Load), extra ...string) error {
-	w := watcher{paths: paths, extra: extra}
-	events, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch %s: %w", strings.Join(paths, " "), err)
-	}
-	defer events.Close()
-	for _, d := range w.directories() {
-		if err := events.Add(d); err != nil {
-			return fmt.Errorf("watch %s: %w", d, err)
-		}
-	}
-	last, err := w.read()
-	if err != nil {
-		return err
-	}
-	handle(Load{Contents: last, Saved: time.Now()})
-	for {
-		noticed, ok := wait(ctx, events)
-		if !ok {
-			return nil
-		}
-		now, err := w.read()
-		switch {
-		case err != nil:
-			handle(Load{Contents: last, Saved: noticed, Err: err})
-		case !equal(last, now):
-			last = now
-			handle(Load{Contents: now, Saved: noticed})
-		}
-	}
-}
-
-// wait blocks until something happened and then nothing for a while; it returns when the first event came.
-func wait(ctx context.Context, events *fsnotify.Watcher) (first time.Time, ok bool) {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return first, false
-		case _, open := <-events.Errors:
-			if !open {
-				return first, false
-			}
-			// An overflow lost events: read everything.
-			if first.IsZero() {
-				first = time.Now()
-			}
-			timer.Reset(quiet)
-		case e, open := <-events.Events:
-			if !open {
-				return first, false
-			}
-			if e.Op == fsnotify.Chmod {
-				continue
-			}
-			if first.IsZero() {
-				first = time.Now()
-			}
-			if time.Since(first) < most {
-				timer.Reset(quiet)
-			}
-		case <-timer.C:
-			return first, true
-		}
-	}
-}
-
 func equal(a, b Contents) bool {
 	if len(a) != len(b) {
 		return false
@@ -126,18 +46,28 @@ func equal(a, b Contents) bool {
 	return true
 }
 
-type watcher struct{ paths, extra []string }
+type watcher struct {
+	paths, extra []string
+	unfinished   bool // the last read found a file that someone was writing
+}
 
-// directories lists what has to be watched: a directory itself, a file's directory.
+// directories lists what has to be watched: a directory itself, a file's directory, and that of what a link leads to.
 func (w *watcher) directories() []string {
 	var out []string
-	for _, p := range w.paths {
-		d := p
-		if info, err := os.Stat(p); err != nil || !info.IsDir() {
-			d = filepath.Dir(p)
-		}
+	add := func(d string) {
 		if !slices.Contains(out, d) {
 			out = append(out, d)
+		}
+	}
+	for _, p := range w.paths {
+		info, err := os.Stat(p)
+		if err == nil && info.IsDir() {
+			add(p)
+			continue
+		}
+		add(filepath.Dir(p))
+		if real, err := filepath.EvalSymlinks(p); err == nil && real != p {
+			add(filepath.Dir(real))
 		}
 	}
 	return out
@@ -145,6 +75,7 @@ func (w *watcher) directories() []string {
 
 func (w *watcher) read() (Contents, error) {
 	out := Contents{}
+	w.unfinished = false
 	for _, p := range w.paths {
 		info, err := os.Stat(p)
 		if err != nil {
@@ -153,15 +84,15 @@ func (w *watcher) read() (Contents, error) {
 		dir := filepath.Dir(p)
 		if info.IsDir() {
 			dir = p
-			if err := readDir(p, out); err != nil {
+			if err := w.readDir(p, out); err != nil {
 				return nil, err
 			}
-		} else if err := readFile(p, out); err != nil {
+		} else if err := w.readFile(p, out); err != nil {
 			return nil, err
 		}
 		for _, x := range w.extra {
 			if at := filepath.Join(dir, x); out[filepath.ToSlash(at)] == nil {
-				if err := readFile(at, out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				if err := w.readFile(at, out); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return nil, err
 				}
 			}
@@ -170,7 +101,7 @@ func (w *watcher) read() (Contents, error) {
 	return out, nil
 }
 
-func readDir(dir string, out Contents) error {
+func (w *watcher) readDir(dir string, out Contents) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", dir, unwrap(err))
@@ -185,7 +116,7 @@ func readDir(dir string, out Contents) error {
 		if info, err := os.Stat(at); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if err := readFile(at, out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.readFile(at, out); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -200,15 +131,24 @@ func isObjects(name string) bool {
 	return false
 }
 
-func readFile(at string, out Contents) error {
-	info, err := os.Stat(at)
+// readFile adds one file. Where the system tells that someone is still writing it, it is noted as unfinished.
+func (w *watcher) readFile(at string, out Contents) error {
+	f, err := os.Open(at)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", at, unwrap(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", at, unwrap(err))
 	}
 	if info.Size() > maxFile {
 		return fmt.Errorf("read %s: it has %d bytes, and a file of objects may have %d", at, info.Size(), maxFile)
 	}
-	text, err := os.ReadFile(at)
+	if beingWritten(f) {
+		w.unfinished = true
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", at, unwrap(err))
 	}
