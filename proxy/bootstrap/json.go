@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	maxJSON  = 64 << 20 // bytes; aliases can make a small file large
-	maxDepth = 200
+	maxJSON    = 64 << 20 // bytes
+	maxAliases = 10_000   // uses; aliases of aliases can make a small file large
+	maxDepth   = 100
 )
 
 // position is an error with the place in the file.
@@ -48,6 +49,7 @@ func toJSON(text []byte) ([]byte, error) {
 type jsonWriter struct {
 	out          []byte
 	line, column int
+	aliases      int
 }
 
 // put writes a token at n's place, or as soon after as possible.
@@ -70,6 +72,9 @@ func (w *jsonWriter) value(n *yaml.Node, depth int) error {
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
+		if w.aliases++; w.aliases > maxAliases {
+			return at(n, "too many aliases")
+		}
 		return w.value(n.Alias, depth+1)
 	case yaml.MappingNode:
 		return w.mapping(n, depth)
