@@ -319,7 +319,7 @@ type Pass struct {
 	Status int
 }
 
-// Guard runs Then if the condition holds on the message (or, with OnReply, on the previous reply of the chain), else Else.
+// Guard runs Then if the condition holds on the message (in a chain: on the previous reply), else Else.
 // It is how KServe's conditional Sequence steps lower: the rest of the sequence is Then, Pass is Else.
 type Guard struct {
 	Common

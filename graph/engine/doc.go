@@ -8,5 +8,5 @@
 // A [Run] is the state of one request and is used again through a pool. Messages that come up in a run belong to it and
 // are released by [Run.Close].
 //
-// The package imports graph/plan, graph/policy, graph/ast and protocol/{message,tensor}. It knows no socket and no dialect.
+// The package imports graph/{ast,plan,condition,policy,diagnostic}, protocol/{message,tensor,body,jsontext} and gobreaker. It knows no socket and no dialect.
 package engine

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/graph/plan"
+	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
@@ -37,6 +38,7 @@ type fake struct {
 	calls   []asked
 	open    int
 	waits   int
+	budget  *body.Budget                    // what replies are charged to, where set
 	delays  func(part string) time.Duration // in place of the scripts', where set
 	started time.Time
 	route   func(*message.Message) (int, error)
@@ -125,9 +127,26 @@ func (p *pending) Wait() (*message.Message, error) {
 	}
 	if p.s.fail != nil {
 		own := *p.s.fail
+		if p.f.budget != nil {
+			own.Reply = p.f.charged("refused")
+		}
 		return nil, &own
 	}
+	if p.f.budget != nil {
+		return p.f.charged(render(p.s.reply(p.in))), nil
+	}
 	return p.s.reply(p.in), nil
+}
+
+// charged is a message whose field v is its body, in memory that is counted.
+func (f *fake) charged(s string) *message.Message {
+	b, err := body.Copy(f.budget, []byte(s))
+	if err != nil {
+		panic(err)
+	}
+	return message.FromWire(&message.Wire{Dialect: message.Plain, Body: b, JSONLength: -1, Status: 200}, func(w *message.Wire) (*message.Content, error) {
+		return &message.Content{Tensors: []tensor.Tensor{tensor.OfStrings("v", string(w.Body.Bytes()))}}, nil
+	})
 }
 
 func (p *pending) Cancel() { close(p.canceled) }
@@ -147,7 +166,7 @@ func text(s string) *message.Message {
 
 // render shows a message: the values of its tensors, or its parts.
 func render(m *message.Message) string {
-	if w := m.Wire(); w != nil {
+	if w := m.Wire(); w != nil && w.Dialect == message.Opaque {
 		return fmt.Sprintf("%d %s", w.Status, w.Body.Bytes())
 	}
 	c, err := m.Content()

@@ -104,6 +104,12 @@ func TestOperators(t *testing.T) {
 		{"GJSON on what is not JSON fails", nil, &ast.Choose{By: ast.ByCondition, Arms: []ast.Arm{when(gjson("a"), call("a"))}}, wire(0, `nope`), "failed MR446 choose: the message is not valid JSON"},
 		{"original is what entered the scope", nil, chain(call("a"), &ast.Scope{Part: chain(call("b"), original(call("c")))}), nil, "c(a(q))"},
 		{"a tolerated failure is a value with its status", map[string]script{"a": refuses(422, `{"why":1}`)}, chain(&ast.Call{Model: "a", Tolerate: true}, call("b")), nil, `b(422 {"why":1})`},
+		{"a tolerated failure at the end keeps its status", map[string]script{"a": refuses(422, `{"why":1}`)}, chain(call("b"), &ast.Call{Model: "a", Tolerate: true}), nil, `422 {"why":1}`},
+		{"a failure that is not tolerated ends the chain", map[string]script{"a": refuses(422, `{"why":1}`)}, chain(call("a"), call("b")), nil, "failed  a: the server refused"},
+		{"an ensemble takes a tolerated failure as a result", map[string]script{"a": refuses(422, `{"why":1}`), "b": says(200, `{}`)},
+			parallel(ast.Combine{By: ast.JSONObject}, &ast.Call{Model: "a", Tolerate: true}, call("b")), nil, `200 {"a":{"why":1},"b":{}}`},
+		{"a tolerated transport error is an object that says so", map[string]script{"a": {fail: down("down")}}, &ast.Call{Model: "a", Tolerate: true}, nil,
+			`503 {"error":"Failed to process request","cause":"MR501 graph g: part a: down"}`},
 		{"an unmet guard passes with status 200", map[string]script{"a": refuses(422, `{"why":1}`)},
 			chain(&ast.Call{Model: "a", Tolerate: true}, &ast.Guard{If: gjson("predictions"), Then: call("b"), Else: &ast.Pass{Status: 200}}), nil, `200 {"why":1}`},
 		{"a map renames, computes and selects", nil, chain(&ast.Map{Operations: []ast.Operation{

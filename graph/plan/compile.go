@@ -21,6 +21,7 @@ func Compile(g *ast.Graph, r Resolver) (*Plan, []Diagnostic) {
 	if failed(l.found) {
 		return nil, l.found
 	}
+	typeAnswers(t.answers)
 	p.Inputs, p.Outputs, p.Answer = t.inputs(g), t.outputs(g), t.answer()
 	markDecoding(p)
 	share(p)

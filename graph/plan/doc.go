@@ -8,6 +8,6 @@
 //
 // A [Plan] is immutable and safe for concurrent use; a new configuration makes a new one.
 //
-// The package imports graph/ast, graph/policy, graph/diagnostic and protocol/{message,tensor,contract}. It knows no socket
+// The package imports graph/{ast,condition,policy,diagnostic} and protocol/{message,tensor,contract}. It knows no socket
 // and no wire format.
 package plan

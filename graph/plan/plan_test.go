@@ -318,6 +318,18 @@ func TestDeclaredOutputsMustBeGiven(t *testing.T) {
 	}
 }
 
+func TestFixedAnswersTakeTheTypesOfWhatTheyStandBeside(t *testing.T) {
+	p, found := Compile(graphOf(&ast.Choose{By: ast.ByCondition, Arms: []ast.Arm{{When: cel("text == ''"), Part: call("sentiment")}},
+		Else: &ast.Answer{Fields: []tensor.Tensor{tensor.OfStrings("label", "none"), tensor.OfFP64("score", 0)}}}), testWorld())
+	if p == nil {
+		t.Fatal(found)
+	}
+	fields := p.Root.(*Choose).Else.(*Answer).Fields
+	if fields[0].Datatype != tensor.Bytes || fields[1].Datatype != tensor.FP32 {
+		t.Errorf("fields %v", fields)
+	}
+}
+
 func TestKeysStayTheSameAfterARecompilation(t *testing.T) {
 	keys := func(root ast.Part) (all []string) {
 		p, _ := Compile(graphOf(root), testWorld())

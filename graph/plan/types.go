@@ -31,6 +31,7 @@ type typeChecker struct {
 	found   []Diagnostic
 	request *fields
 	reply   *fields
+	answers []besides
 }
 
 // checkTypes checks every part against what reaches it, as far as contracts say.

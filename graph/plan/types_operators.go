@@ -154,9 +154,11 @@ func (t *typeChecker) choose(n *Choose, in, original *fields) *fields {
 	for i := range n.Arms {
 		t.reads(n.Arms[i].When, &n.Info, in, nil, values)
 		all = append(all, t.flow(n.Arms[i].Part, in, original))
+		t.beside(n.Arms[i].Part, all)
 	}
 	if n.Else != nil {
 		all = append(all, t.flow(n.Else, in, original))
+		t.beside(n.Else, all)
 	}
 	return alike(all)
 }
@@ -170,6 +172,7 @@ func (t *typeChecker) cascade(n *Cascade, in, original *fields) *fields {
 	}
 	if n.Else != nil {
 		all = append(all, t.flow(n.Else, in, original))
+		t.beside(n.Else, all)
 	}
 	return alike(all)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
@@ -85,6 +86,9 @@ func Stitch(groups []Group, total int) (*message.Content, error) {
 			}
 			pieces[g], rows[g] = piece, groups[g].Rows
 		}
+		if err := resolve(pieces); err != nil {
+			return nil, err
+		}
 		t, err := tensor.Stitch(pieces, rows, total)
 		if err != nil {
 			return nil, err
@@ -92,6 +96,22 @@ func Stitch(groups []Group, total int) (*message.Content, error) {
 		out.Tensors[i] = t
 	}
 	return &out, nil
+}
+
+// resolve gives pieces whose numbers have no type the type of the others.
+func resolve(pieces []tensor.Tensor) error {
+	typed := slices.IndexFunc(pieces, func(t tensor.Tensor) bool { return t.Datatype != tensor.Untyped })
+	for i := range pieces {
+		if typed < 0 || pieces[i].Datatype != tensor.Untyped || !pieces[typed].Datatype.IsNumber() {
+			continue
+		}
+		t, err := tensor.Resolve(&pieces[i], pieces[typed].Datatype)
+		if err != nil {
+			return err
+		}
+		pieces[i] = t
+	}
+	return nil
 }
 
 func stitchParts(out *message.Content, groups []Group, total int) (*message.Content, error) {
