@@ -28,6 +28,7 @@ type up struct {
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process is gone; err is then set
 	err    error
+	log    string // the file with what servers write
 	follow sync.WaitGroup
 	addresses
 
@@ -47,7 +48,7 @@ func start(p *place, keep bool) (*up, error) {
 		return nil, fmt.Errorf("start millrace up: %w", err)
 	}
 	defer log.Close()
-	u := &up{ended: make(chan struct{})}
+	u := &up{ended: make(chan struct{}), log: p.log()}
 	u.cmd = exec.Command(p.binary, "up", p.shown(p.samples), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--xds", "127.0.0.1:0", "--ready-file", p.ready())
 	u.cmd.Dir, u.cmd.Stdout, u.cmd.Stderr = p.checkout, told, log
 	u.cmd.SysProcAttr = attributes(keep)
@@ -159,7 +160,12 @@ func (u *up) serving(ctx context.Context, p *place, within time.Duration, told f
 // gone is the error of a process that ended though nobody asked for it.
 func (u *up) gone() error {
 	u.follow.Wait()
-	return fmt.Errorf("millrace up ended (%v); it said:\n%s", u.cmd.ProcessState, strings.Join(u.since(max(0, u.count()-20)), "\n"))
+	said := u.since(max(0, u.count()-20))
+	if log, err := os.ReadFile(u.log); err == nil {
+		lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+		said = append(said, lines[max(0, len(lines)-10):]...)
+	}
+	return fmt.Errorf("millrace up ended (%v); it said:\n%s", u.cmd.ProcessState, strings.Join(said, "\n"))
 }
 
 // stop asks it to end and waits; the error is of one that does not end well.
