@@ -227,32 +227,29 @@ func FuzzGRPCTimeout(f *testing.F) {
 	})
 }
 
-func TestDeadlinesComeFromRouteAndRequest(t *testing.T) {
+func TestBoundsComeFromRouteAndRequest(t *testing.T) {
 	start := time.Now()
-	route := Match{Route: &Route{Action: &Forward{timeout: 10 * time.Second}}}
-	local := Match{Route: &Route{Action: &Local{}}}
+	route, none := &Forward{timeout: 10 * time.Second}, &Forward{}
 	grpc := []string{"content-type", "application/grpc", "grpc-timeout", "3S"}
 	cases := []struct {
 		name   string
-		m      Match
+		f      *Forward
 		header []string
 		want   time.Duration // 0 is none
 	}{
 		{"the route's", route, nil, 10 * time.Second},
-		{"none", local, nil, 0},
+		{"none", none, nil, 0},
 		{"the header's instead of the route's", route, []string{"x-envoy-upstream-rq-timeout-ms", "20000"}, 20 * time.Second},
-		{"the header's where the route has none", local, []string{"x-envoy-upstream-rq-timeout-ms", "2000"}, 2 * time.Second},
 		{"gRPC's where it is shorter", route, grpc, 3 * time.Second},
-		{"gRPC's where there is no other", local, grpc, 3 * time.Second},
-		{"not that of a request that is not gRPC's", local, grpc[2:], 0},
-		{"gRPC's up to the route's maximum", Match{Route: &Route{Action: &Forward{timeout: time.Second, grpcSet: true, grpcMax: 2 * time.Second}}}, grpc, 2 * time.Second},
+		{"gRPC's where there is no other", none, grpc, 3 * time.Second},
+		{"not that of a request that is not gRPC's", none, grpc[2:], 0},
+		{"gRPC's up to the route's maximum", &Forward{timeout: time.Second, grpcSet: true, grpcMax: 2 * time.Second}, grpc, 2 * time.Second},
+		{"gRPC's less the offset", &Forward{grpcOffset: time.Second}, grpc, 2 * time.Second},
+		{"the whole exchange's", &Forward{maxDuration: time.Second}, nil, time.Second},
 	}
 	for _, c := range cases {
-		h := request("h", "/", c.header...)
-		got := Deadline(h, &c.m, start)
-		if h.Header.Has("x-envoy-upstream-rq-timeout-ms") {
-			t.Errorf("%s: the header goes on", c.name)
-		}
+		b := c.f.limits(request("h", "/", c.header...), start)
+		got := b.deadline()
 		if got.IsZero() != (c.want == 0) || !got.IsZero() && (got.Sub(start) < c.want || got.Sub(start) > c.want+time.Second) {
 			t.Errorf("%s: got %v", c.name, got.Sub(start))
 		}

@@ -98,21 +98,3 @@ func grpcTimeout(s []byte) (time.Duration, bool) {
 	}
 	return time.Duration(n) * unit, true
 }
-
-// Deadline returns the bound of a request that is complete now, for terminals of other packages: by the rules of the route
-// where it forwards, and by the request's own headers alone where it does not. The zero time is none. It removes
-// x-envoy-upstream-rq-timeout-ms, which ends here.
-func Deadline(h *stream.RequestHead, m *Match, start time.Time) time.Time {
-	f := &unbounded
-	if m.Route != nil {
-		if own, ok := m.Action.(*Forward); ok {
-			f = own
-		}
-	}
-	b := f.limits(h, start)
-	h.Header.Del("x-envoy-upstream-rq-timeout-ms")
-	return b.deadline()
-}
-
-// unbounded is a route without bounds of its own.
-var unbounded Forward
