@@ -31,6 +31,9 @@ func (r *reader) server(m document.Map, name string) *frontend.Server {
 			if len(s.URLs) > 0 && strings.TrimSuffix(parsed.Path, "/") != strings.TrimSuffix(s.URLs[0].Path, "/") {
 				u.Refuse(document.CodeValue, "make a Server of each path", "the URLs of one server have different paths: %q and %q", s.URLs[0].Path, parsed.Path)
 			}
+			if i := slices.IndexFunc(s.URLs, func(o frontend.URL) bool { return o.Transport == parsed.Transport && o.TLS != parsed.TLS }); i >= 0 {
+				u.Refuse(document.CodeValue, "make a Server of each", "the URLs of one server are partly with TLS and partly without")
+			}
 			s.URLs = append(s.URLs, parsed)
 		}
 	}

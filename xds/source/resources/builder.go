@@ -33,13 +33,15 @@ type Builder struct {
 	// Listen is where the proxies of the group listen; a nil value leaves the listener out.
 	Listen netip.AddrPort
 	graphs map[*frontend.Graph]*graphv1.InferenceGraph
-	kept   map[string]proto.Message
+	// kept has what was built last, next what is being built.
+	kept, next map[string]proto.Message
 }
 
 // Build returns everything that the group's nodes are to have. running has, by place, the addresses of servers that were
 // started here and are ready.
 func (b *Builder) Build(snap *store.Snapshot, running map[string][]Address) server.State {
 	state := server.State{}
+	b.next = make(map[string]proto.Message, len(b.kept))
 	put := func(typeURL, name string, m proto.Message) {
 		if state[typeURL] == nil {
 			state[typeURL] = map[string]proto.Message{}
@@ -75,6 +77,7 @@ func (b *Builder) Build(snap *store.Snapshot, running map[string][]Address) serv
 	for typeURL, m := range b.listener() {
 		put(typeURL, listenerName, m)
 	}
+	b.kept, b.next = b.next, nil
 	return state
 }
 
@@ -82,12 +85,9 @@ func (b *Builder) Build(snap *store.Snapshot, running map[string][]Address) serv
 func (b *Builder) keep(m proto.Message) proto.Message {
 	key := string(m.ProtoReflect().Descriptor().FullName()) + " " + nameOf(m)
 	if old := b.kept[key]; old != nil && proto.Equal(old, m) {
-		return old
+		m = old
 	}
-	if b.kept == nil {
-		b.kept = map[string]proto.Message{}
-	}
-	b.kept[key] = m
+	b.next[key] = m
 	return m
 }
 
@@ -119,7 +119,7 @@ func (b *Builder) model(snap *store.Snapshot, m *frontend.Model, srv *frontend.S
 			clusters[name] = newCluster(name, place, t, srv)
 		}
 		transports = append(transports, &graphv1.Transport{
-			Cluster: name, Dialect: algebra.EncodeDialect(dialect), Path: path(m, srv), BinaryTensors: srv.Binary,
+			Cluster: name, Dialect: algebra.EncodeDialect(dialect), Path: path(m, srv), Authority: clusters[name].authority, BinaryTensors: srv.Binary,
 		})
 	}
 	msg := &graphv1.Model{
@@ -141,10 +141,11 @@ func suffix(t frontend.Transport) string {
 	return "/rest"
 }
 
-// path returns where a model is called: for plain and opaque its own path, for others the prefix before the protocol's.
+// path returns where a model is called: for plain and opaque its own path behind the server's prefix, for others the prefix
+// before the protocol's.
 func path(m *frontend.Model, srv *frontend.Server) string {
 	if m.Path != "" {
-		return m.Path
+		return srv.Prefix + m.Path
 	}
 	if !m.Opaque {
 		return srv.Prefix

@@ -1,7 +1,9 @@
 package resources
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -35,6 +37,8 @@ type cluster struct {
 	urls        []frontend.URL
 	dns, tls    bool
 	caFile, sni string
+	// authority is the Host that a service behind a DNS name expects; empty for addresses.
+	authority string
 }
 
 func newCluster(name, place string, t frontend.Transport, srv *frontend.Server) *cluster {
@@ -48,6 +52,9 @@ func newCluster(name, place string, t frontend.Transport, srv *frontend.Server) 
 		}
 		if _, err := netip.ParseAddr(u.Host); err != nil {
 			c.dns = true
+			if c.authority == "" {
+				c.authority = authority(u)
+			}
 		}
 		if c.tls = c.tls || u.TLS; u.TLS && c.sni == "" {
 			c.sni = u.Host
@@ -61,6 +68,14 @@ func newCluster(name, place string, t frontend.Transport, srv *frontend.Server) 
 		}
 	}
 	return c
+}
+
+// authority is the URL's host, with its port where that is not the scheme's own.
+func authority(u frontend.URL) string {
+	if (u.TLS && u.Port == 443) || (!u.TLS && u.Port == 80) {
+		return u.Host
+	}
+	return net.JoinHostPort(u.Host, strconv.Itoa(u.Port))
 }
 
 func mustAny(m proto.Message) *anypb.Any {

@@ -48,10 +48,11 @@ type set struct {
 	models  map[string]*frontend.Model
 	graphs  map[string]*frontend.Graph
 	plans   map[string]*plan.Model
+	places  map[string]*frontend.Server // by place, the first of those that share one
 }
 
 func newSet(o Options) *set {
-	return &set{options: o, servers: map[string]*frontend.Server{}, models: map[string]*frontend.Model{}, graphs: map[string]*frontend.Graph{}, plans: map[string]*plan.Model{}}
+	return &set{options: o, servers: map[string]*frontend.Server{}, models: map[string]*frontend.Model{}, graphs: map[string]*frontend.Graph{}, plans: map[string]*plan.Model{}, places: map[string]*frontend.Server{}}
 }
 
 func (t *set) lookup(name string) any {
@@ -230,10 +231,11 @@ func PlanModel(m *frontend.Model, server *frontend.Server, askable bool) *plan.M
 
 // checkServers finds servers of which nothing says where they run, and bindings that lead nowhere.
 func (t *set) checkServers(bindings binds, found *[]diagnostic.Diagnostic) {
-	places := make(map[string]bool, len(t.servers))
 	for _, full := range slices.Sorted(maps.Keys(t.servers)) {
 		s := t.servers[full]
-		places[s.Place] = true
+		if t.places[s.Place] == nil {
+			t.places[s.Place] = s
+		}
 		if len(s.URLs) > 0 || s.Run != nil || bindings[s.Place] != nil {
 			continue
 		}
@@ -242,15 +244,15 @@ func (t *set) checkServers(bindings binds, found *[]diagnostic.Diagnostic) {
 			Remedy: fmt.Sprintf("add it to millrace.local.yaml beside this file: `%s: {urls: [\"http://127.0.0.1:9000\"]}`, or with a command", s.Place),
 		})
 	}
-	known := slices.Sorted(maps.Keys(places))
+	known := slices.Sorted(maps.Keys(t.places))
 	for _, name := range slices.Sorted(maps.Keys(bindings)) {
 		b := bindings[name]
-		if !places[name] && t.models["default/"+name] == nil {
+		if t.places[name] == nil && t.models["default/"+name] == nil {
 			*found = append(*found, diagnostic.Diagnostic{
 				Code: document.CodeReference, Severity: diagnostic.Warning, Pos: b.Pos, Message: fmt.Sprintf("the binding %q is of no object in these files", name), Remedy: contract.Suggest(name, known),
 			})
 		}
-		if b.Server != "" && !places[b.Server] && bindings[b.Server] == nil {
+		if b.Server != "" && t.places[b.Server] == nil && bindings[b.Server] == nil {
 			*found = append(*found, diagnostic.Diagnostic{
 				Code: document.CodeReference, Pos: b.Pos, Message: fmt.Sprintf("the binding of %s names the server %q, which is not there", name, b.Server), Remedy: contract.Suggest(b.Server, known),
 			})

@@ -67,6 +67,13 @@ func (s *Snapshot) Server(namespace, name string) *frontend.Server {
 		return nil
 	}
 	bound := s.Bindings[srv.Place].Apply(srv)
+	if place := s.Place(srv); place != srv.Place && s.set.places[place] != nil {
+		// A binding says that another server stands for it, which is called in this one's own protocol.
+		other := s.Bindings[place].Apply(s.set.places[place])
+		stand := *bound
+		stand.URLs, stand.TLS, stand.Run, stand.Prefix, stand.External = other.URLs, other.TLS, other.Run, other.Prefix, other.External
+		return &stand
+	}
 	if bound.External && len(bound.URLs) > 0 {
 		if other := s.service(bound.URLs[0].Host, namespace); other != nil && other != srv {
 			// The host is a service that an object stands for: its endpoints, called in the caller's own protocol.
@@ -243,10 +250,8 @@ func (s *Snapshot) RunAt(srv *frontend.Server, place string) *frontend.Run {
 	if b := s.Bindings[place]; b != nil && b.Run != nil {
 		return b.Run
 	}
-	for _, other := range s.Servers {
-		if other.Place == place {
-			return s.Bindings[place].Apply(other).Run
-		}
+	if other := s.set.places[place]; other != nil {
+		return s.Bindings[place].Apply(other).Run
 	}
 	return nil
 }
