@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/stream"
