@@ -84,7 +84,11 @@ func (r *reader) calls(m document.Map) (c calls, abtest bool) {
 		c.route = true
 	case "COMBINER":
 		c.aggregate = true
-	case "", "UNKNOWN_TYPE":
+	case "UNKNOWN_TYPE":
+		if len(methods.List()) == 0 && (!impl.Present() || impl.String() == "UNKNOWN_IMPLEMENTATION") {
+			typ.Refuse(document.CodeValue, "name the type, or give methods", "a node of UNKNOWN_TYPE needs methods")
+		}
+	case "":
 		if !methods.Present() && (!impl.Present() || impl.String() == "UNKNOWN_IMPLEMENTATION") {
 			c.predict = true // the operator's default
 		}

@@ -215,3 +215,32 @@ func TestABindingFileSaysWhereServersAre(t *testing.T) {
 		t.Error(a)
 	}
 }
+
+// BenchmarkOneEditOfAThousand is all of the control plane's work between a file that was read and resources to serve.
+func BenchmarkOneEditOfAThousand(b *testing.B) {
+	const head = "apiVersion: millrace.io/v1alpha1\nkind: "
+	models := head + "Server\nmetadata: {name: s}\nspec: {protocol: oip, urls: [\"http://127.0.0.1:9002\"]}\n"
+	for i := range 50 {
+		models += fmt.Sprintf("---\n%sModel\nmetadata: {name: m%d}\nspec: {server: s}\n", head, i)
+	}
+	graph := func(i, weight int) []byte {
+		return fmt.Appendf(nil, "%sInferenceGraph\nmetadata: {name: g%d}\nspec:\n  graph: {split: {x: {weight: %d, to: m%d}, y: {weight: 10, to: m1 + m2}}}\n", head, i, weight, i%50)
+	}
+	files := map[string][]byte{"models.yaml": []byte(models)}
+	for i := range 1000 {
+		files[fmt.Sprintf("g%d.yaml", i)] = graph(i, 90)
+	}
+	s, builder := store.New(store.Options{Askable: true}), &Builder{Listen: netip.MustParseAddrPort("127.0.0.1:8080")}
+	if snap := s.Load(files); snap.Failed() {
+		b.Fatal(snap.Found[0])
+	}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		files["g500.yaml"] = graph(500, n%50+1)
+		if got := len(builder.Build(s.Load(files), nil)[GraphType]); got != 1000 {
+			b.Fatal(got)
+		}
+	}
+}
