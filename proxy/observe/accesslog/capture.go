@@ -37,3 +37,11 @@ func (c *captured) SendTrailers(h *stream.Header) error {
 	c.info.Trailers.CopyFrom(h)
 	return c.Downstream.SendTrailers(h)
 }
+
+// Install puts a Capture before the filters of a connection manager whose log, a [Log], needs one.
+func Install(c *filter.Config) {
+	l, ok := c.Log.(*Log)
+	if n := l.Needs(); ok && (n.Response || n.Trailers) {
+		c.Filters = append([]filter.Entry{{Filter: Capture{}}}, c.Filters...)
+	}
+}

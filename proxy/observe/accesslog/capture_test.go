@@ -32,7 +32,9 @@ func TestTheLogOfAManagerSeesRequestAndResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := filter.NewManager(filter.Config{Routes: new(filter.Routes), Terminal: answer{}, Log: l, Filters: []filter.Entry{{Filter: Capture{}}}})
+	c := filter.Config{Routes: new(filter.Routes), Terminal: answer{}, Log: l}
+	Install(&c)
+	m := filter.NewManager(c)
 	for range 2 { // the second one in the memory of the first
 		m.Serve(filtertest.New("POST", "/inference.GRPCInferenceService/ModelInfer", "content-type", "application/grpc"))
 	}
@@ -40,5 +42,18 @@ func TestTheLogOfAManagerSeesRequestAndResponse(t *testing.T) {
 	want := "POST /inference.GRPCInferenceService/ModelInfer 200 sentiment@3 NotFound 5 192.0.2.1:4000\n"
 	if out.String() != want+want {
 		t.Errorf("got  %q\nwant %q", out.String(), want+want)
+	}
+}
+
+func TestNothingIsCapturedThatNoLogNeeds(t *testing.T) {
+	l, err := NewSinks(Options{Stdout: new(bytes.Buffer)}).New(configs(t, `{"typed_config": {`+stdoutType+`}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, c := range []filter.Config{{Log: l}, {}} {
+		if Install(&c); len(c.Filters) != 0 {
+			t.Error(c.Filters)
+		}
 	}
 }
