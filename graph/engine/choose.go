@@ -129,8 +129,8 @@ func (r *Run) arm(f *frame, n *plan.Choose, i int) {
 
 func noBranch(n *plan.Choose) *message.Failure {
 	kind := message.InvalidArgument
-	if n.NoMatch == 404 {
-		kind = message.NotFound
+	if n.NoMatch != 0 {
+		kind = message.KindOf(n.NoMatch)
 	}
 	return fail(&n.Info, CodeNoBranch, kind, "no branch matches the request")
 }

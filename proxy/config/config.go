@@ -33,12 +33,12 @@ const (
 
 // Codes of refusals.
 const (
-	CodeUndecodable = "MR300" // the bytes are not a message of that type
-	CodeCluster     = "MR301"
-	CodeEndpoints   = "MR302"
-	CodeRoutes      = "MR303"
-	CodeListener    = "MR304"
-	CodeUnknownType = "MR305"
+	CodeUndecodable = "MR330" // the bytes are not a message of that type
+	CodeCluster     = "MR331"
+	CodeEndpoints   = "MR332"
+	CodeRoutes      = "MR333"
+	CodeListener    = "MR334"
+	CodeUnknownType = "MR335"
 )
 
 // Options are what a [Config] works with.

@@ -45,6 +45,7 @@ type address struct {
 	name      []byte
 	namespace []byte
 	version   []byte
+	rest      []byte // the server's own path, below /serving/{namespace}/{name}
 }
 
 // parse finds out what a request asks for; s tells which host names address KServe objects.
@@ -193,7 +194,10 @@ func servingAddress(rest []byte) address {
 	if a.namespace, rest, ok = bytes.Cut(rest, []byte("/")); !ok {
 		return address{}
 	}
-	a.name, _, _ = bytes.Cut(rest, []byte("/"))
+	a.name = rest
+	if i := bytes.IndexByte(rest, '/'); i >= 0 {
+		a.name, a.rest = rest[:i], rest[i:]
+	}
 	return a
 }
 

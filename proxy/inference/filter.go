@@ -119,7 +119,10 @@ func (s *session) find(snap *catalog.Snapshot) *message.Failure {
 	case bySeldon:
 		s.target = snap.Seldon(a.namespace, a.name)
 	case byKServe:
-		s.target = snap.KServe(a.namespace, a.name)
+		if s.target = snap.KServe(a.namespace, a.name); s.target == nil {
+			// A model or graph of our own: a plain client, with the server's own path.
+			s.target, s.client = snap.At(a.namespace, a.name), message.Plain
+		}
 	default:
 		if s.target = snap.Lookup(a.name); s.target == nil || len(a.version) > 0 {
 			return s.resolve(snap)

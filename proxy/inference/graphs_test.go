@@ -228,3 +228,22 @@ func TestAClientThatLeavesCancelsWhatWasSentForIt(t *testing.T) {
 	}
 	c.CloseIdleConnections()
 }
+
+func TestAPlainClientReachesAPlainServiceByItsOwnPath(t *testing.T) {
+	var path atomic.Value
+	inner := lengths()
+	p := start(t, twoModels, map[string]http.Handler{"UP": upper("m"), "LEN": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path.Store(r.URL.Path)
+		inner.ServeHTTP(w, r)
+	})})
+	code, got := p.post("/serving/default/letters/other/path", `{"passage": "abc"}`)
+	if code != 200 || strings.TrimSpace(got) != `{"letters":3}` || path.Load() != "/other/path" {
+		t.Errorf("%d %s at %v", code, got, path.Load())
+	}
+	if code, got := p.post("/serving/default/letters", `{"text": "abcd"}`); code != 200 || !strings.Contains(got, "4") || path.Load() != "/count" {
+		t.Errorf("by fields: %d %s at %v", code, got, path.Load())
+	}
+	if code, got := p.post("/serving/default/nothing", `{}`); code != 404 {
+		t.Errorf("nothing: %d %s", code, got)
+	}
+}

@@ -191,7 +191,7 @@ func (s *session) passes(p *pending, call *engine.Call) *message.Wire {
 	}
 	switch w.Dialect {
 	case message.SeldonREST, message.Plain:
-		if p.model.Native {
+		if p.model.Native || s.ownPath(call.In[0]) {
 			p.native = true
 			return w
 		}
@@ -205,6 +205,11 @@ func (s *session) passes(p *pending, call *engine.Call) *message.Wire {
 		}
 	}
 	return nil
+}
+
+// ownPath tells whether a plain client addressed one plain service by the service's own path: it speaks its language.
+func (s *session) ownPath(in *message.Message) bool {
+	return in == s.request && len(s.address.rest) > 1 && s.target.Plan.Single != nil
 }
 
 // inServersNames tells whether a client addressed one model by its server's own tensor names.
@@ -255,7 +260,11 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	if h.Authority = append(h.Authority[:0], p.way.Authority...); len(h.Authority) == 0 && s.fields != nil {
 		h.Authority = append(h.Authority, s.fields.authority...)
 	}
-	h.Path = appendPath(h.Path[:0], p.way, &p.target)
+	if p.native && p.way.Dialect == message.Plain && s.ownPath(call.In[0]) {
+		h.Path = append(h.Path[:0], s.address.rest...)
+	} else {
+		h.Path = appendPath(h.Path[:0], p.way, &p.target)
+	}
 	h.Header.Reset()
 	s.forwardFields(&h.Header, p.way.Dialect, p.native)
 	switch {

@@ -12,9 +12,9 @@ import (
 
 // Codes of what is wrong with a resource before anybody looks into it.
 const (
-	CodeDuplicate = "MR901" // the name occurs more than once in one response
-	CodeType      = "MR902" // the resource, or the whole response, is of a type that was not asked for
-	CodeEmpty     = "MR903" // the resource has no name or no body
+	CodeDuplicate = "MR341" // the name occurs more than once in one response
+	CodeType      = "MR342" // the resource, or the whole response, is of a type that was not asked for
+	CodeEmpty     = "MR343" // the resource has no name or no body
 )
 
 // maxText bounds the text that one resource may contribute, in bytes, so that a NACK stays far below the usual limit of

@@ -102,6 +102,9 @@ func (s *Snapshot) KServe(namespace, name []byte) *Target {
 	return byAddress(s.kserve, namespace, name)
 }
 
+// At returns the target called namespace/name, or nil.
+func (s *Snapshot) At(namespace, name []byte) *Target { return byAddress(s.direct, namespace, name) }
+
 func byAddress(targets map[string]*Target, namespace, name []byte) *Target {
 	if len(targets) == 0 {
 		return nil
