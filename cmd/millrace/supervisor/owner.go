@@ -12,8 +12,8 @@ import (
 // listening is the state of a listening socket in /proc/net/tcp.
 const listening = "0A"
 
-// owner names the process that listens on port: its pid and command, as far as /proc tells.
-func owner(port int) string {
+// Owner names the process that listens on port: its pid and command, as far as /proc tells.
+func Owner(port int) string {
 	for _, inode := range listeners(port) {
 		links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 		for _, link := range links {

@@ -53,7 +53,7 @@ func (p *ports) release(ports map[string]int) {
 func (p *ports) one(fixed, last int) (int, error) {
 	if fixed != 0 {
 		if !free(fixed) {
-			return 0, fmt.Errorf("port %d is taken by %s; stop it, or leave the port out to have one chosen", fixed, owner(fixed))
+			return 0, fmt.Errorf("port %d is taken by %s; stop it, or leave the port out to have one chosen", fixed, Owner(fixed))
 		}
 		return fixed, nil
 	}

@@ -68,8 +68,8 @@ func (s *Spec) readyTimeout() time.Duration {
 	return s.Ready.Timeout
 }
 
-// check finds what no attempt could make right.
-func (s *Spec) check() error {
+// Check finds what no attempt could make right; Start and Update refuse a spec with an error of its kind.
+func (s *Spec) Check() error {
 	switch {
 	case s.Name == "":
 		return fmt.Errorf("start server: it has no name")

@@ -27,7 +27,7 @@ func TestASpecThatCanNeverRunIsRefusedWithAWayOut(t *testing.T) {
 		"a function brings its ports": {Spec{Name: "a", Function: function}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := c.spec.check()
+			err := c.spec.Check()
 			if c.want == "" && err != nil {
 				t.Errorf("refused: %v", err)
 			}

@@ -97,7 +97,7 @@ func (s *Supervisor) Update(specs []Spec) error {
 	var errs []error
 	wanted := make(map[string]Spec, len(specs))
 	for _, spec := range specs {
-		errs = append(errs, spec.check())
+		errs = append(errs, spec.Check())
 		if _, twice := wanted[spec.Name]; twice {
 			errs = append(errs, fmt.Errorf("start server %s: there are two of this name", spec.Name))
 		}

@@ -81,8 +81,7 @@ func (e Event) errors() int {
 
 // first says what there is at the start.
 func (e Event) first() string {
-	s := e.Snapshot
-	text := fmt.Sprintf("v%d: %s, %s, %s", e.Version, Count(len(s.Servers), "server"), Count(len(s.Models), "model"), Count(len(s.Graphs), "graph"))
+	text := fmt.Sprintf("v%d: %s", e.Version, Summary(e.Snapshot))
 	if n := e.errors(); n > 0 {
 		text += "; " + Count(n, "error") + ": what has errors does not serve"
 	}
@@ -154,4 +153,16 @@ func Milliseconds(d time.Duration) string {
 		return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1))
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// Summary says what a snapshot has that can be asked by name. The models that a foreign graph's nodes became have a dot in
+// theirs and are left out.
+func Summary(s *store.Snapshot) string {
+	models := 0
+	for _, m := range s.Models {
+		if !strings.Contains(m.Name, ".") {
+			models++
+		}
+	}
+	return Count(models, "model") + ", " + Count(len(s.Graphs), "graph")
 }

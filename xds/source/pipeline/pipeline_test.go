@@ -196,7 +196,7 @@ func (h *house) join(t *testing.T, handler client.Handler) *client.Client {
 
 func TestEverySaveIsOneLineOnceTheProxiesHaveIt(t *testing.T) {
 	h := open(t, map[string]string{"triage.yaml": objects}, nil)
-	if got, want := h.text(h.next(t)), "v1: 1 server, 2 models, 1 graph"; got != want {
+	if got, want := h.text(h.next(t)), "v1: 2 models, 1 graph"; got != want {
 		t.Errorf("at the start: %q, want %q", got, want)
 	}
 	h.join(t, &node{has: map[string]client.Resource{}})
@@ -310,7 +310,7 @@ func TestAddressesOfRunningServersBecomeEndpointsAndNobodyIsTold(t *testing.T) {
 func TestABrokenObjectAtTheStartIsShownAndTheOthersServe(t *testing.T) {
 	h := open(t, map[string]string{"good.yaml": objects, "bad.yaml": "apiVersion: millrace.io/v1alpha1\nkind: Server\nmetadata: {name: x}\nspec: {protocol: opi}\n"}, nil)
 	got := h.text(h.next(t))
-	want := "DIR/bad.yaml:4:18: MR105 server x: there is no protocol \"opi\"; did you mean \"oip\"?\n    spec: {protocol: opi}\n                     ^\nv1: 1 server, 2 models, 1 graph; 1 error: what has errors does not serve"
+	want := "DIR/bad.yaml:4:18: MR105 server x: there is no protocol \"opi\"; did you mean \"oip\"?\n    spec: {protocol: opi}\n                     ^\nv1: 2 models, 1 graph; 1 error: what has errors does not serve"
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
