@@ -29,7 +29,8 @@ func (e *usageError) Unwrap() error { return e.err }
 // execute runs a command line until it is done or ctx ends, and returns the exit code.
 func execute(ctx context.Context, s streams, args []string) int {
 	root := newRoot(s)
-	root.SetArgs(args)
+	// Never nil, which cobra takes for the process's own arguments.
+	root.SetArgs(append([]string{}, args...))
 	err := root.ExecuteContext(ctx)
 	var usage *usageError
 	switch {

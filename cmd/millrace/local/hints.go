@@ -42,7 +42,9 @@ func hints(snap *store.Snapshot, at Addresses, paths []string) string {
 		lines = append(lines, fmt.Sprintf("millrace explain %s %s", files, g.Name))
 		break
 	}
-	lines = append(lines, fmt.Sprintf("curl http://%s/clusters", at.Admin))
+	if at.Admin != "" {
+		lines = append(lines, fmt.Sprintf("curl http://%s/clusters", at.Admin))
+	}
 	return "Try:\n  " + strings.Join(lines, "\n  ") + "\n\nEdit a file and save it: the change serves at once. Ctrl-C stops everything."
 }
 
