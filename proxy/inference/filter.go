@@ -117,7 +117,9 @@ func (s *session) find(snap *catalog.Snapshot) *message.Failure {
 	a := &s.address
 	switch a.world {
 	case bySeldon:
-		s.target = snap.Seldon(a.namespace, a.name)
+		if s.target = snap.Seldon(a.namespace, a.name); s.target == nil {
+			return s.within(snap)
+		}
 	case byKServe:
 		if s.target = snap.KServe(a.namespace, a.name); s.target == nil {
 			// A model or graph of our own: a plain client, with the server's own path.
@@ -134,10 +136,26 @@ func (s *session) find(snap *catalog.Snapshot) *message.Failure {
 	return nil
 }
 
+// within resolves a name at an address that says its namespace: a client of any protocol may ask for a model, a graph of our
+// own, or an expression over them.
+func (s *session) within(snap *catalog.Snapshot) *message.Failure {
+	a := &s.address
+	if s.target = snap.At(a.namespace, a.name); s.target != nil {
+		return nil
+	}
+	if f := s.resolve(snap); f != nil {
+		return f
+	}
+	if p := s.target.Plan; p != nil && p.Namespace != string(a.namespace) {
+		return &message.Failure{Code: catalog.CodeUnknown, Kind: message.NotFound, Detail: s.name + " is of the namespace " + p.Namespace + ", not " + string(a.namespace)}
+	}
+	return nil
+}
+
 // resolve is the slow way: versions, namespaces, expressions, escapes.
 func (s *session) resolve(snap *catalog.Snapshot) *message.Failure {
 	name := string(s.address.name)
-	if plain, err := url.PathUnescape(name); err == nil && s.address.world == byName {
+	if plain, err := url.PathUnescape(name); err == nil && s.address.world != inBody {
 		name = plain
 	}
 	s.name = name

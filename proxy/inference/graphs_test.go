@@ -247,3 +247,30 @@ func TestAPlainClientReachesAPlainServiceByItsOwnPath(t *testing.T) {
 		t.Errorf("nothing: %d %s", code, got)
 	}
 }
+
+func TestASeldonClientAsksForModelsAndExpressions(t *testing.T) {
+	p := start(t, twoModels, twoServers())
+	const question = `{"data":{"names":["text"],"ndarray":[["I love it"]]}}`
+	for _, c := range []struct {
+		path   string
+		status int
+		want   []string
+	}{
+		{"/seldon/default/shout/api/v1.0/predictions", 200, []string{`I LOVE IT`}},
+		{"/seldon/default/shout+letters/api/v1.0/predictions", 200, []string{`"jsonData"`, `"shout"`, `I LOVE IT`, `"letters"`, `9`}},
+		{"/seldon/default/shout%2Bletters/api/v1.0/predictions", 200, []string{`"letters"`}},
+		{"/seldon/other/shout/api/v1.0/predictions", 404, []string{"namespace default, not other"}},
+		{"/seldon/other/shout+letters/api/v1.0/predictions", 404, []string{"namespace default, not other"}},
+		{"/seldon/default/shuot/api/v1.0/predictions", 404, []string{`did you mean \"shout\"?`}},
+	} {
+		status, got := p.post(c.path, question)
+		if status != c.status {
+			t.Errorf("%s: %d %s, want %d", c.path, status, got, c.status)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: %s lacks %s", c.path, got, w)
+			}
+		}
+	}
+}
