@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/proxy/admin"
 	"github.com/millrace/millrace/proxy/bootstrap"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/config"
@@ -19,6 +20,8 @@ import (
 	"github.com/millrace/millrace/proxy/inference"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/listener"
+	"github.com/millrace/millrace/proxy/observe/accesslog"
+	"github.com/millrace/millrace/proxy/observe/metrics"
 	"github.com/millrace/millrace/proxy/router"
 	"github.com/millrace/millrace/xds/client"
 	"github.com/millrace/millrace/xds/status"
@@ -40,6 +43,10 @@ type Options struct {
 	BodyBudget int64
 	// MaxConnections bounds the connections of all listeners; 0 is 100,000.
 	MaxConnections int64
+	// Version is the program's, for the admin page.
+	Version string
+	// Level, where set, is the log's level, which the admin page may change.
+	Level *slog.LevelVar
 }
 
 // Proxy is a running data plane. Its methods are safe for concurrent use.
@@ -58,16 +65,21 @@ type Proxy struct {
 	config   *config.Config
 	ready    chan struct{}
 
-	conn  *grpc.ClientConn
-	ads   *client.Client
-	admin string
+	metrics  *metrics.Metrics
+	sinks    *accesslog.Sinks
+	conn     *grpc.ClientConn
+	admin    *admin.Server
+	work     sync.WaitGroup // what admin began
+	quitting chan struct{}
+	quitOnce sync.Once
 
-	mu      sync.Mutex // guards what follows
-	wanted  []string   // types that filters asked for before the stream was there
-	seen    map[string]bool
-	expiry  *time.Timer
-	closers []func()
-	closed  bool
+	mu       sync.Mutex // guards what follows
+	ads      *client.Client
+	wanted   []string // types that filters asked for before the stream was there
+	seen     map[string]bool
+	expiry   *time.Timer
+	draining bool
+	closed   bool
 }
 
 // Start starts a proxy. It returns once its static resources serve; what comes over xDS follows: see [Proxy.Ready].
@@ -83,16 +95,17 @@ func Start(ctx context.Context, b *bootstrap.Bootstrap, o Options) (*Proxy, erro
 	}
 	p := &Proxy{
 		log: o.Log, bootstrap: b, options: o, started: time.Now(), budget: body.NewBudget(o.BodyBudget),
-		conns: listener.NewLimit(o.MaxConnections), forward: new(router.Forwarder), ready: make(chan struct{}), seen: map[string]bool{},
+		conns: listener.NewLimit(o.MaxConnections), forward: new(router.Forwarder), ready: make(chan struct{}), quitting: make(chan struct{}), seen: map[string]bool{},
 	}
 	registry := cluster.Options{Warmed: func(string) { p.catalog.Settle() }}
 	config.Dialers(&registry, p.budget)
 	p.clusters = cluster.NewRegistry(registry)
 	p.catalog = catalog.New(p.clusters.Ref)
 	p.filter = inference.New(p.catalog, p.budget, 0)
+	p.observe()
 	p.config = config.New(config.Options{
 		Clusters: p.clusters, Forwarder: p.forward, DrainTime: o.DrainTime, Log: o.Log,
-		Start: config.Sockets(p.budget, p.conns, nil),
+		Start: config.Sockets(p.budget, p.conns, p.count), Handler: p.handler, AccessLog: p.accessLog,
 		Kinds: map[string]filter.Kind{"millrace.graph.v1.Inference": &inference.Kind{Filter: p.filter, Subscribe: p.subscribe}},
 		Sinks: map[string]client.Handler{catalog.ModelType: p.catalog, catalog.GraphType: p.catalog},
 	})
@@ -104,7 +117,11 @@ func Start(ctx context.Context, b *bootstrap.Bootstrap, o Options) (*Proxy, erro
 		p.Close()
 		return nil, err
 	}
-	go p.awaitReady()
+	if err := p.serveAdmin(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	p.work.Go(p.awaitReady)
 	return p, nil
 }
 
@@ -157,6 +174,9 @@ func (p *Proxy) subscribe(typeURL string, _ *corev3.ConfigSource) error {
 // apply takes an update from the control plane.
 func (p *Proxy) apply(u client.Update) []status.ResourceError {
 	refused := p.config.Apply(u)
+	if u.TypeURL == catalog.GraphType || u.TypeURL == catalog.ModelType {
+		p.metrics.Graphs().Retain(p.catalog.Snapshot().Serves)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen[u.TypeURL] = true
@@ -238,10 +258,20 @@ func (p *Proxy) ListenAddresses() []string {
 }
 
 // AdminAddress returns the address of the admin server; empty where there is none.
-func (p *Proxy) AdminAddress() string { return p.admin }
+func (p *Proxy) AdminAddress() string {
+	if p.admin == nil {
+		return ""
+	}
+	return p.admin.Address()
+}
 
 // Drain stops accepting, tells clients to leave, and waits until none is left or ctx is done.
-func (p *Proxy) Drain(ctx context.Context) error { return p.config.Drain(ctx) }
+func (p *Proxy) Drain(ctx context.Context) error {
+	p.mu.Lock()
+	p.draining = true
+	p.mu.Unlock()
+	return p.config.Drain(ctx)
+}
 
 // Close ends everything at once and waits for it.
 func (p *Proxy) Close() {
@@ -254,19 +284,21 @@ func (p *Proxy) Close() {
 	if p.expiry != nil {
 		p.expiry.Stop()
 	}
-	closers := p.closers
+	ads := p.ads
 	p.mu.Unlock()
-	for _, c := range closers {
-		c()
+	if p.admin != nil {
+		p.admin.Close()
 	}
-	if p.ads != nil {
-		p.ads.Close()
+	if ads != nil {
+		ads.Close()
 	}
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
 	p.config.Close()
+	p.work.Wait()
 	p.forward.Close()
 	p.filter.Close()
 	p.clusters.Close()
+	p.sinks.Close()
 }

@@ -51,6 +51,7 @@ func start(t testing.TB) *mesh {
 	go func() { _ = m.server.Serve(lis) }()
 	b, err := bootstrap.Parse("bootstrap.yaml", []byte(fmt.Sprintf(`
 node: {id: n1, cluster: %s}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
 dynamic_resources:
   ads_config:
     api_type: DELTA_GRPC
@@ -325,4 +326,42 @@ func TestADrainAnswersWhatIsUnderWayAndTakesNothingNew(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Errorf("drain: %v", err)
 	}
+}
+
+func TestTheAdminPageShowsWhatServes(t *testing.T) {
+	m := start(t)
+	m.set(m.state(model("one", plain(t, "one")) + model("two", plain(t, "two")) + split(100, 0)))
+	m.awaitReady()
+	m.await("/ask/ab", `{"text":"x"}`, `"one"`)
+	get := func(path string) (int, string) {
+		resp, err := http.Get("http://" + m.proxy.AdminAddress() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(b)
+	}
+	for path, want := range map[string][]string{
+		"/ready":            {"LIVE"},
+		"/clusters":         {"default/one/rest::127.0.0.1:", "rq_total::"},
+		"/listeners":        {m.proxy.ListenAddresses()[0]},
+		"/server_info":      {`"state"`, "LIVE", `"n1"`},
+		"/config_dump":      {"default/ab", "default/one/rest", "InferenceGraph", "static_resources"},
+		"/stats/prometheus": {`millrace_graph_requests_total`, `graph="default/ab"`, "envoy_cluster_upstream_rq_total", `millrace_choice_total`, "envoy_http_downstream_rq_total"},
+		"/plans/default/ab": {"ab"},
+	} {
+		code, got := get(path)
+		for _, w := range want {
+			if code != 200 || !strings.Contains(got, w) {
+				t.Errorf("%s: %d, no %q in\n%.2000s", path, code, w, got)
+			}
+		}
+	}
+	resp, err := http.Post("http://"+m.proxy.AdminAddress()+"/quitquitquit", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	<-m.proxy.Quitting()
 }

@@ -24,6 +24,7 @@ import (
 
 // Bootstrap is a bootstrap file, checked.
 type Bootstrap struct {
+	Proto     *bootstrapv3.Bootstrap // the file as it stands, not to be changed
 	Node      *corev3.Node // never nil
 	Admin     string       // host:port; "" is none
 	Listeners []*listenerv3.Listener
@@ -66,7 +67,7 @@ func parse(text []byte) (*Bootstrap, error) {
 	if err := protojson.Unmarshal(raw, m); err != nil {
 		return nil, located(err)
 	}
-	b := &Bootstrap{Node: m.GetNode(), Listeners: m.GetStaticResources().GetListeners(), Clusters: m.GetStaticResources().GetClusters()}
+	b := &Bootstrap{Proto: m, Node: m.GetNode(), Listeners: m.GetStaticResources().GetListeners(), Clusters: m.GetStaticResources().GetClusters()}
 	if b.Node == nil {
 		b.Node = &corev3.Node{}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/proxy/filter/fault"
 	"github.com/millrace/millrace/proxy/filter/rbac"
 	"github.com/millrace/millrace/proxy/router"
+	"github.com/millrace/millrace/proxy/stream"
 	"github.com/millrace/millrace/xds/client"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	Sinks map[string]client.Handler
 	// AccessLog makes the log of a connection manager; nil refuses access_log.
 	AccessLog func([]*accesslogv3.AccessLog) (filter.AccessLog, error)
+	// Handler makes the handler of a connection manager's requests; nil: filter.NewManager.
+	Handler func(statPrefix string, c filter.Config) stream.Handler
 	// DrainTime is how long the connections of a listener that goes may finish; 0 is 30 s.
 	DrainTime time.Duration
 	Log       *slog.Logger // nil is none
@@ -99,6 +102,9 @@ func New(o Options) *Config {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Handler == nil {
+		o.Handler = func(_ string, c filter.Config) stream.Handler { return filter.NewManager(c) }
 	}
 	c := &Config{o: o, clusters: map[string]*resource{}, endpoints: map[string]*resource{},
 		routes: map[string]*routes{}, listeners: map[string]*listening{}, asked: map[string][]string{}, versions: map[string]string{}, refused: map[string]map[string]client.ResourceError{}}

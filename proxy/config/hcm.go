@@ -41,6 +41,7 @@ type HTTPOptions struct {
 
 // manager is a decoded connection manager.
 type manager struct {
+	stat   string // stat_prefix
 	http   HTTPOptions
 	config filter.Config
 	rds    string // name of the route configuration; "" where it is inline
@@ -64,7 +65,7 @@ func (c *Config) newManager(f *listenerv3.Filter) (*manager, error) {
 		"delayed_close_timeout", "stream_error_on_invalid_http_message", "server_header_transformation"); err != nil {
 		return nil, err
 	}
-	h := &manager{http: HTTPOptions{MaxHeaderBytes: 60 << 10, IdleTimeout: time.Hour, StreamIdle: 5 * time.Minute}}
+	h := &manager{stat: m.GetStatPrefix(), http: HTTPOptions{MaxHeaderBytes: 60 << 10, IdleTimeout: time.Hour, StreamIdle: 5 * time.Minute}}
 	h.config = filter.Config{UseRemoteAddress: m.GetUseRemoteAddress().GetValue(), SkipXFFAppend: m.GetSkipXffAppend(),
 		NoRequestID:       m.GetGenerateRequestId() != nil && !m.GetGenerateRequestId().GetValue(),
 		PreserveRequestID: m.GetPreserveExternalRequestId(), OnPanic: c.onPanic}
@@ -80,7 +81,7 @@ func (c *Config) newManager(f *listenerv3.Filter) (*manager, error) {
 		}
 		log, err := c.o.AccessLog(logs)
 		if err != nil {
-			return nil, strict.At("access_log", err)
+			return nil, err // it names its place
 		}
 		h.config.Log = log
 	}

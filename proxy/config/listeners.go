@@ -23,9 +23,11 @@ import (
 type Socket struct {
 	Name    string
 	Address string
-	HTTP    HTTPOptions
-	TLS     *tls.Config // nil is plain text
-	tlsID   string      // of what TLS was compiled from
+	// Stat is the stat_prefix of the connection manager, for the metrics of connections.
+	Stat  string
+	HTTP  HTTPOptions
+	TLS   *tls.Config // nil is plain text
+	tlsID string      // of what TLS was compiled from
 }
 
 func (s *Socket) same(o *Socket) bool {
@@ -66,7 +68,7 @@ type version struct {
 	wait    time.Duration
 	waited  bool // the routes' time is up
 	routes  *filter.Routes
-	manager *filter.Manager
+	manager stream.Handler
 	inline  *manager
 }
 
@@ -120,7 +122,7 @@ func (c *Config) setListener(m *listenerv3.Listener, ver string, static bool) er
 	}
 	fc := v.inline.config
 	fc.Routes = v.routes
-	v.manager = filter.NewManager(fc)
+	v.manager = c.o.Handler(v.inline.stat, fc)
 	c.warmLocked(l)
 	return nil
 }
@@ -162,7 +164,7 @@ func (c *Config) newListener(m *listenerv3.Listener) (*version, error) {
 	if err != nil {
 		return nil, strict.At("http_connection_manager", err)
 	}
-	v := &version{rds: h.rds, wait: h.wait, inline: h, socket: Socket{Name: m.GetName(), HTTP: h.http}}
+	v := &version{rds: h.rds, wait: h.wait, inline: h, socket: Socket{Name: m.GetName(), Stat: h.stat, HTTP: h.http}}
 	if v.socket.Address, err = socketAddress(m.GetAddress()); err != nil {
 		return nil, fmt.Errorf("address: %w", err)
 	}

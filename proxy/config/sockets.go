@@ -12,10 +12,10 @@ import (
 )
 
 // Sockets returns a Starter for real sockets. Bodies are charged to budget; conns bounds the connections of all listeners
-// (nil is no bound); onError is told of connections that ended out of order and may be nil.
-func Sockets(budget *body.Budget, conns *listener.Limit, onError func(*stream.ConnInfo, error)) Starter {
+// (nil is no bound); count wraps what makes connections, by address and stat_prefix, and may be nil.
+func Sockets(budget *body.Budget, conns *listener.Limit, count func(address, stat string, c listener.Constructor) listener.Constructor) Starter {
 	return func(s *Socket, h stream.Handler) (Running, error) {
-		cfg := listener.Config{Name: s.Name, Address: s.Address, TLS: s.TLS, Conns: conns, OnError: onError}
+		cfg := listener.Config{Name: s.Name, Address: s.Address, TLS: s.TLS, Conns: conns}
 		o1 := http1.ServerOptions{Budget: budget, MaxHeaderBytes: s.HTTP.MaxHeaderBytes, HeaderTimeout: s.HTTP.HeaderTimeout,
 			IdleTimeout: s.HTTP.IdleTimeout, StreamIdle: s.HTTP.StreamIdle}
 		o2 := http2.ServerOptions{Budget: budget, MaxHeaderBytes: s.HTTP.MaxHeaderBytes, HeaderTimeout: s.HTTP.HeaderTimeout,
@@ -23,8 +23,11 @@ func Sockets(budget *body.Budget, conns *listener.Limit, onError func(*stream.Co
 		cfg.HTTP1 = func(c net.Conn, info *stream.ConnInfo, h stream.Handler) listener.ServerConn {
 			return http1.NewServerConn(c, info, o1, h)
 		}
-		second := func(c net.Conn, info *stream.ConnInfo, h stream.Handler) listener.ServerConn {
+		var second listener.Constructor = func(c net.Conn, info *stream.ConnInfo, h stream.Handler) listener.ServerConn {
 			return http2.NewServerConn(c, info, o2, h)
+		}
+		if count != nil {
+			cfg.HTTP1, second = count(s.Address, s.Stat, cfg.HTTP1), count(s.Address, s.Stat, second)
 		}
 		switch s.HTTP.Codec {
 		case Auto:

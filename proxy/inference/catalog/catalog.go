@@ -41,6 +41,7 @@ type Catalog struct {
 	mu     sync.Mutex // guards what follows
 	models map[string]*slot[*Model]
 	graphs map[string]*slot[*Graph]
+	log    map[string]*record // by type URL and name
 	limits Limits
 }
 
@@ -64,7 +65,7 @@ func (g *Graph) FullName() string { return g.Namespace + "/" + g.Name }
 
 // New returns an empty catalog; refs resolves clusters by name.
 func New(refs func(string) *cluster.Ref) *Catalog {
-	c := &Catalog{refs: refs, models: map[string]*slot[*Model]{}, graphs: map[string]*slot[*Graph]{}}
+	c := &Catalog{refs: refs, models: map[string]*slot[*Model]{}, graphs: map[string]*slot[*Graph]{}, log: map[string]*record{}}
 	c.limits = Limits{MaxCalls: 32, MaxBytes: 1024, MaxPlan: 1024}
 	c.current.Store(c.build())
 	return c
@@ -95,17 +96,22 @@ func (c *Catalog) Apply(u client.Update) []status.ResourceError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range u.Resources {
-		var err error
+		var (
+			m   proto.Message
+			err error
+		)
 		if u.TypeURL == ModelType {
-			err = c.takeModel(r)
+			m, err = c.takeModel(r)
 		} else {
-			err = c.takeGraph(r)
+			m, err = c.takeGraph(r)
 		}
+		c.noteLocked(u.TypeURL, r, m, err)
 		if err != nil {
 			refused = append(refused, resourceError(r.Name, err))
 		}
 	}
 	for _, name := range u.Removed {
+		delete(c.log, u.TypeURL+" "+name)
 		if s := c.models[name]; u.TypeURL == ModelType && s != nil {
 			delete(c.models, name)
 		}
@@ -126,17 +132,17 @@ func resourceError(name string, err error) status.ResourceError {
 	return e
 }
 
-func (c *Catalog) takeModel(r client.Resource) error {
+func (c *Catalog) takeModel(r client.Resource) (proto.Message, error) {
 	m := new(pb.Model)
 	if err := r.Body.UnmarshalTo(m); err != nil {
-		return err
+		return nil, err
 	}
 	if found := algebra.CheckModel(m); len(found) > 0 {
-		return all(found)
+		return nil, all(found)
 	}
 	model, err := newModel(m, c.refs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := c.models[r.Name]
 	if s == nil {
@@ -144,28 +150,28 @@ func (c *Catalog) takeModel(r client.Resource) error {
 		c.models[r.Name] = s
 	}
 	s.warming = model
-	return nil
+	return m, nil
 }
 
-func (c *Catalog) takeGraph(r client.Resource) error {
+func (c *Catalog) takeGraph(r client.Resource) (proto.Message, error) {
 	m := new(pb.InferenceGraph)
 	if err := r.Body.UnmarshalTo(m); err != nil {
-		return err
+		return nil, err
 	}
 	g, found := algebra.DecodeGraph(m)
 	if len(found) > 0 {
-		return all(found)
+		return nil, all(found)
 	}
 	if found := plan.Check(g); diagnostic.Fatal(found) {
-		return all(found)
+		return nil, all(found)
 	}
 	s := c.graphs[r.Name]
 	if s == nil {
 		s = &slot[*Graph]{}
 		c.graphs[r.Name] = s
 	}
-	s.warming = &Graph{Graph: g, Address: proto.CloneOf(m.GetAddress())}
-	return nil
+	s.warming = &Graph{Graph: g, Address: m.GetAddress()}
+	return m, nil
 }
 
 // all makes one error of several findings; its code is the first one's.
