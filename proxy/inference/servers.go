@@ -277,9 +277,10 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	case w.JSONLength >= 0:
 		h.Header.Add("content-type", "application/octet-stream")
 		h.Header.Add(oip.HeaderLength, itoa(w.JSONLength))
-	case w.ContentType != "":
+	case w.ContentType != "" && (s.fields == nil || s.fields.rules == ast.Own):
 		h.Header.Add("content-type", w.ContentType)
 	default:
+		// Seldon's executor and KServe's router say what they send, whatever the client said.
 		h.Header.Add("content-type", "application/json")
 	}
 	if s.puid != "" {
