@@ -10,7 +10,7 @@ import (
 
 // shots are the load under which files are edited: a split, a graph that changes its members, and a combination over gRPC.
 func (d *demo) shots(conn *grpc.ClientConn) []shot {
-	mood := d.httpShot("mood", "/ask/mood?full=1", question(curly), moodArm)
+	mood := d.httpShot("mood", "/ask/mood", question(curly), moodArm)
 	body, err := json.Marshal(map[string]any{"inputs": []any{map[string]any{"name": "text", "datatype": "BYTES", "shape": []int{1}, "data": []string{curly}}}})
 	if err != nil {
 		body = nil // the value above is always JSON
@@ -38,17 +38,17 @@ func (d *demo) shots(conn *grpc.ClientConn) []shot {
 
 // moodArm tells which way a question about curly went: a tidied text has a straight apostrophe, which the model understands.
 func moodArm(answer []byte) (string, error) {
-	var reply struct{ Label any }
+	var reply struct{ Mood any }
 	if err := json.Unmarshal(answer, &reply); err != nil {
 		return "", err
 	}
-	switch first(reply.Label) {
+	switch first(reply.Mood) {
 	case "positive":
 		return "raw", nil
 	case "negative":
 		return "tidied", nil
 	}
-	return "", fmt.Errorf("no label in %s", short(string(answer), 200))
+	return "", fmt.Errorf("neither positive nor negative: %s", short(string(answer), 200))
 }
 
 // tidyArm tells whether a model joined the graph.

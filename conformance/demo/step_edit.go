@@ -13,8 +13,9 @@ import (
 )
 
 var (
-	firstLoad = regexp.MustCompile(`^v\d+: `)
-	savedLine = regexp.MustCompile(`^\S+: .*\bv\d+\b`)
+	firstLoad   = regexp.MustCompile(`^v\d+: `)
+	savedLine   = regexp.MustCompile(`^\S+: .*\bv\d+\b`)
+	findingLine = regexp.MustCompile(`triage\.yaml:\d+:\d+: MR\d+`)
 )
 
 // What is counted before and after the split is edited, and how often a model joins and leaves.
@@ -87,7 +88,7 @@ func (d *demo) editSplit(l *load) error {
 		}
 		n := arms["raw"] + arms["tidied"]
 		low, high := interval(arms["tidied"], n)
-		fair = fair && low <= side.want && side.want <= high
+		fair = fair && n > 0 && low <= side.want && side.want <= high
 		rows = append(rows, []string{side.name, fmt.Sprint(n), fmt.Sprint(arms["raw"]), fmt.Sprint(arms["tidied"]),
 			fmt.Sprintf("%.1f %%", 100*float64(arms["tidied"])/float64(max(n, 1))), fmt.Sprintf("%.1f–%.1f %%", 100*low, 100*high)})
 	}
@@ -171,7 +172,7 @@ func (d *demo) breakFile(l *load) error {
 	}
 	d.block("  " + strings.Join(lines, "\n  "))
 	text := strings.Join(lines, "\n")
-	clear := strings.Contains(text, "still serving") && strings.Contains(text, "^") && regexp.MustCompile(`triage\.yaml:\d+:\d+: MR\d+`).MatchString(text)
+	clear := strings.Contains(text, "still serving") && strings.Contains(text, "^") && findingLine.MatchString(text)
 	broken := time.Now()
 	if err := l.waitFor(d.ctx, "mood", broken, counted/5, 30*time.Second); err != nil {
 		return err
