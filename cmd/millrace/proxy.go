@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -23,14 +24,15 @@ import (
 const upDrain = 5 * time.Second
 
 func proxyCommand() *cobra.Command {
-	var config, inline, node, cluster string
+	var config, inline, node, cluster, zone, mode string
 	var drain int
 	level := levelFlag{level: levels["info"]}
 	c := &cobra.Command{
 		Use:   "proxy -c BOOTSTRAP",
 		Short: "Run the data plane from an Envoy bootstrap",
 		Long: `Run the proxy from an Envoy v3 bootstrap, YAML or JSON: node, admin, static_resources, dynamic_resources with ADS. The flags
-are Envoy's own, as an agent passes them. SIGTERM drains and stops it.`,
+are Envoy's own, as an agent passes them; those of Envoy's that have no effect here are taken and logged. SIGTERM drains
+and stops it.`,
 		Example: `  millrace proxy -c bootstrap.yaml
   millrace proxy -c /etc/envoy/bootstrap.json --service-node web-1 --service-cluster web --drain-time-s 45 -l warning`,
 		Args: between(0, 0, "no argument"),
@@ -48,7 +50,19 @@ are Envoy's own, as an agent passes them. SIGTERM drains and stops it.`,
 			if cluster != "" {
 				b.Node.Cluster = cluster
 			}
-			return runProxy(c.Context(), b, proxy.Options{Log: logger(c.ErrOrStderr(), level), DrainTime: time.Duration(drain) * time.Second})
+			if zone != "" {
+				b.Node.Locality = &core.Locality{Region: b.Node.GetLocality().GetRegion(), Zone: zone, SubZone: b.Node.GetLocality().GetSubZone()}
+			}
+			log := logger(c.ErrOrStderr(), level)
+			sayIdle(c, log)
+			switch mode {
+			case "validate":
+				fmt.Fprintln(c.OutOrStdout(), "the bootstrap is valid")
+				return nil
+			case "serve":
+				return runProxy(c.Context(), b, proxy.Options{Log: log, DrainTime: time.Duration(drain) * time.Second})
+			}
+			return &usageError{fmt.Errorf("proxy --mode %s: there are serve and validate", mode), c}
 		},
 	}
 	f := c.Flags()
@@ -56,8 +70,12 @@ are Envoy's own, as an agent passes them. SIGTERM drains and stops it.`,
 	f.StringVar(&inline, "config-yaml", "", "bootstrap text, YAML or JSON, laid over the file")
 	f.StringVar(&node, "service-node", "", "the node's id, over the bootstrap's")
 	f.StringVar(&cluster, "service-cluster", "", "the node's cluster, over the bootstrap's")
+	f.StringVar(&zone, "service-zone", "", "the node's zone, over the bootstrap's")
+	f.StringVar(&mode, "mode", "serve", "serve, or validate: read the bootstrap and end")
 	f.IntVar(&drain, "drain-time-s", 600, "how long requests under way may take after SIGTERM, in seconds")
 	levelFlags(c, &level, "l")
+	idleFlags(c)
+	complete(c, "mode", "serve", "validate")
 	return c
 }
 
@@ -122,7 +140,7 @@ func runProxy(ctx context.Context, b *bootstrap.Bootstrap, o proxy.Options) erro
 	defer p.Close()
 	select {
 	case <-p.Ready():
-		o.Log.Info("ready", "listen", strings.Join(p.ListenAddresses(), " "), "admin", p.AdminAddress())
+		o.Log.Info("serving", "listen", strings.Join(p.ListenAddresses(), " "), "admin", p.AdminAddress())
 	case <-ctx.Done():
 	}
 	<-ctx.Done()
