@@ -44,6 +44,7 @@ type Options struct {
 type Pipeline struct {
 	o         Options
 	announcer announcer
+	look      chan struct{} // a server may have become discoverable
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -72,6 +73,7 @@ func New(o Options) *Pipeline {
 		store:     store.New(store.Options{Askable: o.Askable, Local: o.Local, Binding: o.binding()}),
 		builder:   resources.Builder{Listen: o.Listen},
 		running:   make(map[string][]resources.Address),
+		look:      make(chan struct{}, 1),
 	}
 }
 
@@ -79,6 +81,11 @@ func New(o Options) *Pipeline {
 // is an event. When it returns, nothing is told any more.
 func (p *Pipeline) Run(ctx context.Context) error {
 	defer p.announcer.wait()
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	asking.Go(func() { p.discover(ctx) })
 	return directory.Watch(ctx, p.o.all(), func(l directory.Load) { p.load(ctx, l) }, p.o.extra()...)
 }
 
@@ -90,11 +97,20 @@ func (p *Pipeline) SetAddresses(place string, addresses []resources.Address) err
 		return nil
 	}
 	p.running[place] = slices.Clone(addresses)
+	p.rouse()
 	if p.snap == nil {
 		return nil
 	}
 	_, err := p.serveLocked()
 	return err
+}
+
+// rouse has the servers asked for their models soon.
+func (p *Pipeline) rouse() {
+	select {
+	case p.look <- struct{}{}:
+	default:
+	}
 }
 
 // Snapshot returns what serves now; nil before the first load.
@@ -133,6 +149,7 @@ func (p *Pipeline) load(ctx context.Context, l directory.Load) {
 	snap := p.snap
 	p.mu.Unlock()
 
+	p.rouse()
 	p.o.Changed(snap)
 	p.announcer.announce(ctx, e, change.Version)
 }

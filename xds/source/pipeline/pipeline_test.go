@@ -65,7 +65,7 @@ type house struct {
 	events chan Event
 }
 
-func open(t *testing.T, files map[string]string, edit func(*Options)) *house {
+func open(t testing.TB, files map[string]string, edit func(*Options)) *house {
 	t.Helper()
 	h := &house{dir: t.TempDir(), server: server.New(), events: make(chan Event, 100)}
 	for name, text := range files {
@@ -104,7 +104,7 @@ func open(t *testing.T, files map[string]string, edit func(*Options)) *house {
 	return h
 }
 
-func (h *house) save(t *testing.T, name, text string) {
+func (h *house) save(t testing.TB, name, text string) {
 	t.Helper()
 	at := filepath.Join(h.dir, name)
 	if err := os.WriteFile(at+".new", []byte(text), 0o644); err != nil {
@@ -116,7 +116,7 @@ func (h *house) save(t *testing.T, name, text string) {
 }
 
 // next returns the next event.
-func (h *house) next(t *testing.T) Event {
+func (h *house) next(t testing.TB) Event {
 	t.Helper()
 	select {
 	case e := <-h.events:
@@ -172,7 +172,7 @@ func (n *node) endpoints(t *testing.T, cluster string) []uint32 {
 }
 
 // join connects a node that asks for everything.
-func (h *house) join(t *testing.T, handler client.Handler) *client.Client {
+func (h *house) join(t testing.TB, handler client.Handler) *client.Client {
 	t.Helper()
 	conn, err := client.DialTarget(client.Target{Address: h.at})
 	if err != nil {

@@ -17,6 +17,7 @@ func (s *Store) settle(candidates map[document.Key]*entry, snap *Snapshot, found
 	set := newSet(s.options)
 	keys := s.admit(set, candidates, found)
 	s.resolveServers(set, keys, candidates, found)
+	adopted := s.adopt(set)
 	set.checkServers(snap.Bindings, found)
 	serving := make(map[document.Key]*entry, len(keys))
 	links := make(map[*frontend.Graph]*link, len(keys))
@@ -67,6 +68,7 @@ func (s *Store) settle(candidates map[document.Key]*entry, snap *Snapshot, found
 			snap.entries = append(snap.entries, e)
 		}
 	}
+	snap.Models, snap.adopted = append(snap.Models, adopted...), adopted
 	s.shown, snap.set = shown, set
 }
 

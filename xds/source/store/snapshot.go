@@ -31,6 +31,7 @@ type Snapshot struct {
 
 	options Options
 	entries []*entry
+	adopted []*frontend.Model // models that servers say they have
 	sources map[string][]byte
 	set     *set
 }
@@ -131,6 +132,7 @@ func (s *Store) changes(snap *Snapshot) []Change {
 		out = append(out, Change{e.file, e.key, "removed " + short(e.key)})
 	}
 	slices.SortFunc(out, func(a, b Change) int { return strings.Compare(a.File+a.Key.String(), b.File+b.Key.String()) })
+	out = append(out, s.adoptions(snap)...)
 	if s.last != nil && len(out) == 0 && !sameBindings(s.last.Bindings, snap.Bindings) {
 		out = append(out, Change{File: bindingFile(snap), Text: "bindings changed"})
 	}

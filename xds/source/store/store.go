@@ -33,6 +33,8 @@ type Store struct {
 	// serving is the last good of each object that some file still has.
 	serving map[document.Key]*entry
 	links   map[*frontend.Graph]*link
+	// discovered are the models of servers that say which they have, by namespace/name of the server.
+	discovered map[string]*discovered
 	// shown holds graphs as expressions may see them here, so that an unchanged graph is the very same again.
 	shown   map[*frontend.Graph]*frontend.Graph
 	last    *Snapshot
