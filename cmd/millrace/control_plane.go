@@ -38,6 +38,7 @@ where they are to listen.`,
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends it at once
 			lis, err := local.Listen("--xds", xds.AddrPort)
 			if err != nil {
 				return fmt.Errorf("control-plane: %w", err)

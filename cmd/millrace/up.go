@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os/signal"
@@ -36,6 +37,7 @@ How it goes is on standard output; what the servers write is on standard error, 
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends it at once
 			log := logger(c.ErrOrStderr(), level)
 			err := local.Run(ctx, local.Options{
 				Files: pipeline.Files{Paths: args, Bind: bind}, Listen: listen.AddrPort, Admin: admin.AddrPort, XDS: xds.AddrPort,

@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/millrace/millrace/cmd/millrace/supervisor"
+	"github.com/millrace/millrace/xds/frontend"
 	"github.com/millrace/millrace/xds/server"
 	"github.com/millrace/millrace/xds/source/pipeline"
 	"github.com/millrace/millrace/xds/source/store"
@@ -191,6 +193,9 @@ func (h *house) settle(ctx context.Context, at Addresses) error {
 	if err := h.servers.supervisor.WaitReady(ctx); err != nil {
 		return err
 	}
+	for _, s := range h.pipeline.AwaitDiscovered(ctx, patience) {
+		h.say("%s does not say which models it has", s)
+	}
 	silent, err := answering(ctx, h.pipeline.Snapshot(), at.Listen, patience)
 	if err != nil {
 		return err
@@ -207,8 +212,11 @@ func (h *house) settle(ctx context.Context, at Addresses) error {
 	return nil
 }
 
-// nothing tells whether a snapshot has no object that can be asked.
-func nothing(s *store.Snapshot) bool { return len(s.Models)+len(s.Graphs) == 0 }
+// nothing tells whether a snapshot has no object that can be asked, and no server that may say what it has.
+func nothing(s *store.Snapshot) bool {
+	discovers := func(s *frontend.Server) bool { return s.Discover }
+	return len(s.Models)+len(s.Graphs) == 0 && !slices.ContainsFunc(s.Servers, discovers)
+}
 
 // reason is why ctx ended, nil where somebody asked for it.
 func reason(ctx context.Context) error {

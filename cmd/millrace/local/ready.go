@@ -18,8 +18,11 @@ import (
 // does not run here, or is broken: it is named, and holds up no one.
 const patience = 15 * time.Second
 
-// askEvery is the pause between two questions whether one is ready.
-const askEvery = 20 * time.Millisecond
+// askEvery is the pause between two rounds of questions, askWithin how long one answer may take.
+const (
+	askEvery  = 20 * time.Millisecond
+	askWithin = time.Second
+)
 
 // Addresses are where things listen, as the ready file has them.
 type Addresses struct {
@@ -60,17 +63,23 @@ func answering(ctx context.Context, snap *store.Snapshot, listen string, within 
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	var silent []string
-	for _, name := range names(snap) {
-		said := ask(bounded, client, "http://"+listen+"/v2/models/"+name+"/ready")
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	pending := names(snap)
+	for {
+		var silent, lines []string
+		for _, name := range pending {
+			if word, ok := get(ctx, client, "http://"+listen+"/v2/models/"+name+"/ready"); !ok {
+				silent, lines = append(silent, name), append(lines, name+" is not ready: "+word)
+			}
 		}
-		if said != "" {
-			silent = append(silent, name+" is not ready: "+said)
+		if pending = silent; len(pending) == 0 {
+			return nil, nil
+		}
+		select {
+		case <-bounded.Done():
+			return lines, ctx.Err()
+		case <-time.After(askEvery):
 		}
 	}
-	return silent, nil
 }
 
 // names lists what can be asked by name. The models that a foreign object made of its parts have a dot in theirs.
@@ -87,26 +96,10 @@ func names(snap *store.Snapshot) []string {
 	return out
 }
 
-// ask asks until the answer is 200 or ctx ends; it then returns the last word. It asks at least once.
-func ask(ctx context.Context, client *http.Client, url string) string {
-	last := "no answer"
-	for {
-		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		word, ok := get(once, client, url)
-		cancel()
-		if ok {
-			return ""
-		}
-		last = word
-		select {
-		case <-ctx.Done():
-			return last
-		case <-time.After(askEvery):
-		}
-	}
-}
-
+// get asks once, and returns the answer in words and whether it is 200.
 func get(ctx context.Context, client *http.Client, url string) (word string, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err.Error(), false
