@@ -34,6 +34,27 @@ func (p *Pipeline) discover(ctx context.Context) {
 	}
 }
 
+// AwaitDiscovered waits until every server with `models: discover` has said which models it has, and returns those that have
+// not within that time, or by the end of ctx.
+func (p *Pipeline) AwaitDiscovered(ctx context.Context, within time.Duration) []string {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		p.mu.Lock()
+		silent := p.store.Undiscovered()
+		heard := p.heard
+		p.mu.Unlock()
+		if len(silent) == 0 {
+			return nil
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return silent
+		}
+	}
+}
+
 // target is a server to be asked.
 type target struct{ server, base string }
 
@@ -77,6 +98,8 @@ func (p *Pipeline) discovered(ctx context.Context, server string, names []string
 		p.mu.Unlock()
 		return
 	}
+	close(p.heard)
+	p.heard = make(chan struct{})
 	e := Event{saved: time.Now()}
 	p.snap = p.store.Load(p.contents)
 	e.Snapshot, e.Version, e.Changes = p.snap, p.snap.Version, p.snap.Changes

@@ -53,6 +53,7 @@ type Pipeline struct {
 	running  map[string][]resources.Address
 	snap     *store.Snapshot
 	contents directory.Contents
+	heard    chan struct{}   // closed and made anew when a server said which models it has
 	known    map[string]bool // findings that were told and stand
 }
 
@@ -74,6 +75,7 @@ func New(o Options) *Pipeline {
 		builder:   resources.Builder{Listen: o.Listen},
 		running:   make(map[string][]resources.Address),
 		look:      make(chan struct{}, 1),
+		heard:     make(chan struct{}),
 	}
 }
 

@@ -33,6 +33,20 @@ func (s *Store) SetDiscovered(server string, names []string) bool {
 	return true
 }
 
+// Undiscovered lists the servers of the last snapshot whose object says `models: discover` and that were not heard of yet.
+func (s *Store) Undiscovered() []string {
+	var out []string
+	if s.last == nil {
+		return nil
+	}
+	for _, srv := range s.last.Servers {
+		if srv.Discover && s.discovered[srv.Namespace+"/"+srv.Name] == nil {
+			out = append(out, srv.Name)
+		}
+	}
+	return out
+}
+
 // adopt adds to the set the models that servers say they have, under names that nothing else has.
 func (s *Store) adopt(set *set) []*frontend.Model {
 	var out []*frontend.Model
