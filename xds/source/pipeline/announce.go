@@ -16,10 +16,10 @@ type announcer struct {
 	patience time.Duration
 	tell     func(Event)
 	work     sync.WaitGroup
-	last     chan struct{} // closed when the event before was told; used by the goroutine that announces
+	last     chan struct{} // closed when the event before was told; whose turn it is has it
 }
 
-// announce takes e, whose version at the server is version. It does not wait.
+// announce takes e, whose version at the server is version. It does not wait. Calls do not overlap.
 func (a *announcer) announce(ctx context.Context, e Event, version uint64) {
 	before, told := a.last, make(chan struct{})
 	a.last = told

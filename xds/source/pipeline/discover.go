@@ -93,6 +93,8 @@ func (p *Pipeline) discoverable() []target {
 
 // discovered takes in what a server says it has.
 func (p *Pipeline) discovered(ctx context.Context, server string, names []string) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	p.mu.Lock()
 	if !p.store.SetDiscovered(server, names) {
 		p.mu.Unlock()

@@ -53,7 +53,9 @@ func (e Event) Text() string {
 		b.WriteString(e.first())
 		return b.String()
 	}
-	b.WriteString(e.subject() + ": ")
+	if subject := e.subject(); subject != "" {
+		b.WriteString(subject + ": ")
+	}
 	errors := Count(e.errors(), "error")
 	switch {
 	case len(e.Changes) > 0:

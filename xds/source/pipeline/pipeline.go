@@ -32,7 +32,7 @@ type Options struct {
 	// Server is served from, under Group.
 	Server *server.Server
 	Group  string
-	// Changed is told each snapshot once it is served, by the goroutine of Run; it may be nil.
+	// Changed is told each snapshot once it is served, in order and one at a time; it may be nil.
 	Changed func(*store.Snapshot)
 	// Told is told each event, in order and one at a time; it may be nil.
 	Told func(Event)
@@ -45,6 +45,9 @@ type Pipeline struct {
 	o         Options
 	announcer announcer
 	look      chan struct{} // a server may have become discoverable
+
+	// turn is held from a load to its announcement, before mu, so that snapshots are told in their order.
+	turn sync.Mutex
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -129,6 +132,8 @@ func (p *Pipeline) serveLocked() (server.Change, error) {
 
 // load takes what the files say now.
 func (p *Pipeline) load(ctx context.Context, l directory.Load) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	if l.Err != nil {
 		p.announcer.announce(ctx, Event{Err: l.Err, Version: p.Snapshot().Version}, 0)
 		return
