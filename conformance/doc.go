@@ -2,6 +2,8 @@
 //
 //	servers      the samples' model servers, each asked in its own protocol; the pinned Python environments
 //	environment  prepares those environments
+//	system       runs Millrace as a user does, for tests
+//	clients      official clients of every protocol, and whether their answers agree
 //	demo         everything on one terminal, checked: make demo
 //	features     holds FEATURES.md against the tests that ran
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // stepObjects asks the foreign objects at the addresses of their own worlds.
@@ -26,9 +27,10 @@ func (d *demo) stepObjects() error {
 		return lastNumber(answer["data"])
 	}
 	desk, err := urgent("urgency-desk")
-	if !d.check(err == nil, "SeldonDeployment urgency-desk, transformer → model with a shadow: urgent %.3f%s", desk, because(err)) {
+	if !d.check(err == nil, "SeldonDeployment urgency-desk, transformer → model: urgent %.3f%s", desk, because(err)) {
 		return nil
 	}
+	d.shadow(func() error { _, err := urgent("urgency-desk"); return err })
 	const asked = 200
 	arms := make(map[float64]int)
 	var failed error
@@ -50,9 +52,24 @@ func (d *demo) stepObjects() error {
 	panel, err := urgent("urgency-panel")
 	mean := (values[0] + values[1]) / 2
 	d.check(err == nil && math.Abs(panel-mean) < 1e-9, "SeldonDeployment urgency-panel, a combiner's mean of the two: %.3f%s", panel, because(err))
-	d.checkShadow()
 	d.graphs()
 	return nil
+}
+
+// shadow shows that the shadow predictor is sent each request of the main one.
+func (d *demo) shadow(ask func() error) {
+	const asked = 5
+	before, err := d.requestsTo("urgency-careful")
+	for range asked {
+		err = errors.Join(err, ask())
+	}
+	sent := 0
+	for limit := time.Now().Add(5 * time.Second); err == nil && sent < asked && time.Now().Before(limit); {
+		if sent, err = d.requestsTo("urgency-careful"); err == nil {
+			sent -= before
+		}
+	}
+	d.check(err == nil && sent == asked, "  its shadow predictor got %d of %d requests%s", sent, asked, because(err))
 }
 
 // graphs asks KServe's InferenceGraphs.
