@@ -136,6 +136,7 @@ func (h *house) run(ctx context.Context) error {
 	}
 	work.Go(func() { failed(h.xds.Serve(h.lis)) })
 	work.Go(func() { failed(h.pipeline.Run(ctx)) })
+	work.Go(func() { h.servers.watch(ctx, h.pipeline.Snapshot) })
 	select {
 	case <-h.first:
 	case <-ctx.Done():

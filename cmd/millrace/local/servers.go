@@ -20,6 +20,8 @@ type servers struct {
 	say        func(format string, args ...any)
 	pipeline   *pipeline.Pipeline
 
+	turn sync.Mutex // held by take, so that the newest snapshot wins
+
 	mu sync.Mutex
 	// Guarded by mu.
 	specs   []supervisor.Spec
@@ -36,6 +38,8 @@ type replica struct {
 
 // take runs the servers of snap. What cannot run is said, and what ran before in its place goes on.
 func (s *servers) take(snap *store.Snapshot) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	next, errs := specs(snap)
 	for _, err := range errs {
 		s.say("%v", err)

@@ -50,7 +50,7 @@ func specOf(snap *store.Snapshot, srv *frontend.Server) (supervisor.Spec, error)
 		if err != nil {
 			return spec, fmt.Errorf("start server %s: %w", srv.Place, err)
 		}
-		spec.Function = f
+		spec.Function, spec.Revision = f, revision(f.File)
 	}
 	if spec.Ready.Path == "" {
 		spec.Ready.Path = readyPath(srv.Protocol, models)
