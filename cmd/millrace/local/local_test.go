@@ -71,7 +71,7 @@ func TestTheServersOfTheSamplesAreRunAsTheirBindingSays(t *testing.T) {
 	want := `normaliser ×1 in seldon ready at "/health/ping": seldon-core-microservice Normaliser --service-type TRANSFORM
 readability ×2 in fastapi ready at "/healthz": uvicorn readability:app --app-dir models/fastapi --host 127.
 text-models ×1 in mlserver ready at "/v2/health/ready": mlserver start models/mlserver
-topic ×1 in mlserver ready at "/v2/health/ready": predict of topic.py for topic, [{message BYTES [-1]}] → [{to
+topic ×1 in mlserver ready at "/v2/models/topic/ready": predict of topic.py for topic, [{message BYTES [-1]}] → [{to
 toxicity ×1 in kserve ready at "/v2/health/ready": python models/kserve/toxicity.py --http_port {port} --enable
 urgency-desk/urgency ×1 in seldon ready at "/health/ping": seldon-core-microservice Urgency --service-type MODEL --http
 urgency-desk/urgency-careful ×1 in seldon ready at "/health/ping": seldon-core-microservice Urgency --service-type MODEL --http
@@ -84,7 +84,7 @@ urgency-panel/consensus ×1 in seldon ready at "/health/ping": seldon-core-micro
 
 func TestAServerIsReadyWhereItsProtocolSaysSo(t *testing.T) {
 	for protocol, want := range map[string]string{
-		"oip": "/v2/health/ready", "kserve-v1": "/v1/models/m", "seldon": "/health/ping", "mlflow": "/ping", "plain": "",
+		"oip": "/v2/models/m/ready", "kserve-v1": "/v1/models/m", "seldon": "/health/ping", "mlflow": "/ping", "plain": "",
 	} {
 		all, errs := specs(load(t, model("m", "protocol: "+protocol+"\n  command: [serve, \"{port}\"]\n  path: /x"), ""))
 		if protocol != "plain" {

@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/cmd/millrace/supervisor"
 	"github.com/millrace/millrace/cmd/millrace/supervisor/pyserve"
 	"github.com/millrace/millrace/protocol/contract"
+	"github.com/millrace/millrace/protocol/oip"
 	"github.com/millrace/millrace/protocol/tensor"
 	"github.com/millrace/millrace/xds/frontend"
 	"github.com/millrace/millrace/xds/source/store"
@@ -73,6 +74,10 @@ func modelsAt(snap *store.Snapshot, place string) []*frontend.Model {
 func readyPath(p frontend.Protocol, models []*frontend.Model) string {
 	switch p {
 	case frontend.OpenInference:
+		if len(models) == 1 {
+			// MLServer says that it is ready while it has not loaded anything yet; of a model it tells the truth.
+			return string(oip.ModelPath(nil, models[0].Remote, models[0].Version)) + "/ready"
+		}
 		return pyserve.ReadyPath
 	case frontend.KServeV1:
 		if len(models) > 0 {
