@@ -131,17 +131,18 @@ func (u *up) await(ctx context.Context, n int, within time.Duration, match func(
 	}
 }
 
-// serving waits until the ready file is there. told is called with each new line meanwhile.
+// serving waits until the ready file is there and it was told that all serves. told is called with each new line meanwhile.
 func (u *up) serving(ctx context.Context, p *place, within time.Duration, told func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	for n := 0; ; {
+	for n, all := 0, false; ; {
+		text, err := os.ReadFile(p.ready())
 		for _, line := range u.since(n) {
 			told(line)
 			n++
+			all = all || strings.HasPrefix(line, "all is serving")
 		}
-		text, err := os.ReadFile(p.ready())
-		if err == nil {
+		if err == nil && all {
 			if err := json.Unmarshal(text, &u.addresses); err != nil {
 				return fmt.Errorf("read the ready file: %w", err)
 			}
