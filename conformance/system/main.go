@@ -23,9 +23,6 @@ func Main(m *testing.M, use func(*Instance)) int {
 	}
 	use(i)
 	code := m.Run()
-	if code != 0 {
-		fmt.Fprintln(os.Stderr, i.Report())
-	}
 	for _, err := range []error{i.Stop(), goleak.Find()} {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
