@@ -22,8 +22,10 @@ type Request struct {
 	Head     *stream.RequestHead
 	Body     *body.Body     // the call takes its own reference
 	Trailers *stream.Header // nil for none; as Head
-	Context  context.Context
-	Deadline time.Time // absolute; zero is none
+	// Informational, if not nil, gets each 1xx head but 100 during Wait, in its goroutine; a head is valid until it returns.
+	Informational func(*stream.ResponseHead)
+	Context       context.Context
+	Deadline      time.Time // absolute; zero is none
 
 	Idempotent bool         // may be sent again after a reset before any byte of a response
 	Policy     *RetryPolicy // where set, it alone decides
@@ -294,6 +296,9 @@ func (c *Call) receive() (*body.Body, *stream.Header, *failed) {
 		if responded = true; h.Status >= 200 {
 			c.head.CopyFrom(h)
 			break
+		}
+		if h.Status != 100 && c.req.Informational != nil { // 100 is between this proxy and the server
+			c.req.Informational(h)
 		}
 	}
 	b, err := c.receiveBody()

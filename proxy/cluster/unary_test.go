@@ -62,6 +62,21 @@ func TestACallBringsTheResponse(t *testing.T) {
 	}
 }
 
+func TestHeadsBeforeTheFinalOneAreToldApartFrom100(t *testing.T) {
+	w := newWorld()
+	statuses := []int{100, 103, 200}
+	w.set(a1, &server{answer: func(u *fakeUpstream) error {
+		u.status, statuses = statuses[0], statuses[1:]
+		return nil
+	}})
+	var told []int
+	c := w.cluster(t, w.registry(t), static("c", a1))
+	status, _, err := exchange(t, Request{Cluster: c, Informational: func(h *stream.ResponseHead) { told = append(told, h.Status) }})
+	if err != nil || status != 200 || len(told) != 1 || told[0] != 103 {
+		t.Errorf("got %d %v, told %v", status, err, told)
+	}
+}
+
 func TestADeadEndpointCostsNoRequest(t *testing.T) {
 	w := newWorld()
 	w.set(a1, &server{down: true})
