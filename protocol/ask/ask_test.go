@@ -70,6 +70,8 @@ func TestAQuestionThatIsNotUnderstoodIsRefusedWithTheWayOut(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                                     `expected a JSON object of fields, found an empty body; write {"text": "…"}`,
 		`I love it`:                            `expected a JSON object of fields, found other text`,
+		`text=I love it`:                       `expected a JSON object of fields, found other text`,
+		` true `:                               `field "text": offset 1: element 0: expected a string, found a boolean`,
 		`{"txet": "a"}`:                        `unknown field "txet"; did you mean "text"?`,
 		`{}`:                                   `field "text" is missing: expected BYTES`,
 		`{"text": {"a": 1}}`:                   `field "text": expected a scalar, an array of scalars or a tensor of numbers, found an object`,

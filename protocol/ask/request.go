@@ -1,6 +1,8 @@
 package ask
 
 import (
+	"bytes"
+
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
@@ -41,7 +43,13 @@ func DecodeRequestFields(w *message.Wire, fields []FieldSpec) (*message.Content,
 	switch d.s.Kind() {
 	case jsontext.Object:
 		d.object()
-	case jsontext.String, jsontext.Array, jsontext.Number, jsontext.Bool:
+	case jsontext.Bool:
+		// A text without quotes may begin like one.
+		if word := bytes.TrimSpace(w.Body.Bytes()); string(word) != "true" && string(word) != "false" {
+			return nil, notJSON(word)
+		}
+		d.bare()
+	case jsontext.String, jsontext.Array, jsontext.Number:
 		d.bare()
 	default:
 		return nil, notJSON(w.Body.Bytes())
