@@ -39,7 +39,7 @@ var Binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(root, ".cache", "bin", "millrace")
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "dataplane", "-o", path, "./cmd/millrace")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/millrace")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build millrace: %w:\n%s", err, out)
