@@ -14,16 +14,16 @@ type comparison struct {
 	there chan struct{} // closed when the primary has ended
 
 	mu    sync.Mutex // guards what follows
-	reply *message.Message
+	reply forked
 	over  bool // the shadow has ended
 }
 
-// tell gives the primary's end to the shadow; it never waits.
-func (c *comparison) tell(res result) {
+// tell gives the primary's end, in run r, to the shadow; it never waits.
+func (c *comparison) tell(r *Run, res result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if res.good() && !c.over {
-		c.reply = res.msg.Fork()
+		c.reply = r.fork(res.msg)
 	}
 	close(c.there)
 }
@@ -34,8 +34,7 @@ func (c *comparison) with(shadow *Run, s *plan.Shadow, m *message.Message, count
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.over = true
-		c.reply.Release()
-		c.reply = nil
+		c.reply.release()
 	}()
 	left := time.NewTimer(time.Until(shadow.Deadline))
 	defer left.Stop()
@@ -46,10 +45,10 @@ func (c *comparison) with(shadow *Run, s *plan.Shadow, m *message.Message, count
 	case <-shadow.Context.Done():
 		return
 	}
-	if c.reply == nil || m == nil {
+	if c.reply.Message == nil || m == nil {
 		return // one of them failed: there is nothing to compare
 	}
-	if same(s, c.reply, m) {
+	if same(s, c.reply.Message, m) {
 		counts.Same.Add(1)
 	} else {
 		counts.Different.Add(1)

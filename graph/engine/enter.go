@@ -169,7 +169,7 @@ func (r *Run) finish(f *frame, res result) {
 		r.tried(p, n, f.slot, res)
 	case *plan.Tap:
 		for _, c := range p.compared {
-			c.tell(res)
+			c.tell(r, res)
 		}
 		p.compared = nil
 		r.finish(p, res)

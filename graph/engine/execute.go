@@ -16,6 +16,7 @@ func Execute(run *Run, p *plan.Plan, request *message.Message) (*message.Message
 
 // run runs a node of a plan to its end.
 func (r *Run) run(n plan.Node, in, scope *message.Message) (*message.Message, error) {
+	r.asked, r.outer = in, scope
 	r.begin(n, nil, 0, in, scope, r.Deadline)
 	for !r.finished {
 		r.advance()
@@ -122,7 +123,7 @@ func (r *Run) cancel(f *frame) {
 		for a := w; a != f; a = a.parent {
 			a.settled(errGivenUp)
 			for _, c := range a.compared {
-				c.tell(result{})
+				c.tell(r, result{})
 			}
 			a.compared = nil
 		}

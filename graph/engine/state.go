@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/millrace/millrace/graph/condition"
+	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
 )
 
@@ -16,6 +17,9 @@ type state struct {
 	frames int // used
 	arena  []result
 	made   []*message.Message
+	asked  *message.Message // what the run was begun on, and its scope; nil for a plan of one call
+	outer  *message.Message
+	held   []*body.Body // a shadow's: what the message that it was begun on may view; the starter's
 
 	waiting  []*frame // with a call under way
 	pendings []Pending

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,12 +126,12 @@ func (t *Taps) start(r *Run, f *frame, s *plan.Shadow, counts *TapCounts) bool {
 	if t.closed {
 		return false
 	}
-	in := f.in.Fork()
-	scope := in
+	in := r.fork(f.in)
+	scope := in.Message
+	var outer forked
 	if f.scope != f.in {
-		scope = f.scope.Fork()
-	} else {
-		scope.Retain()
+		outer = r.fork(f.scope)
+		scope = outer.Message
 	}
 	var head message.Head
 	if t.Detach != nil && r.Head != nil {
@@ -148,13 +149,14 @@ func (t *Taps) start(r *Run, f *frame, s *plan.Shadow, counts *TapCounts) bool {
 	engine, seed := r.engine, r.Seed
 	t.under.Go(func() {
 		defer counts.InFlight.Add(-1)
-		defer in.Release()
-		defer scope.Release()
+		defer in.release()
+		defer outer.release()
 		shadow := engine.NewRun(t.ctx)
 		defer shadow.Close()
 		shadow.Head, shadow.Seed, shadow.Detached = head, seed, true
 		shadow.Deadline = time.Now().Add(timeout)
-		m, err := shadow.run(s.To, in, scope)
+		shadow.held = append(slices.Clip(in.held), outer.held...)
+		m, err := shadow.run(s.To, in.Message, scope)
 		if err != nil {
 			counts.Failed.Add(1)
 		}

@@ -3,6 +3,7 @@ package inference
 import (
 	"github.com/millrace/millrace/graph/diagnostic"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/proxy/inference/catalog"
 )
 
 // Codes of requests and of servers.
@@ -12,7 +13,7 @@ const (
 	CodeUnsupported message.Code = "MR461"
 	CodeMethod      message.Code = "MR462"
 	CodeNoReply     message.Code = "MR501"
-	CodeServerError message.Code = "MR502"
+	CodeServerError              = catalog.CodeServerError
 	CodeSlow        message.Code = "MR504"
 	CodeBusy        message.Code = "MR529"
 )

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"bytes"
 	"net/http"
 
 	"github.com/millrace/millrace/protocol/body"
@@ -13,6 +14,13 @@ import (
 
 // describe answers what is no inference: health, metadata, lists.
 func (s *session) describe(snap *catalog.Snapshot) {
+	allowed := []string{http.MethodGet, http.MethodHead}
+	if s.address.action == index {
+		allowed = append(allowed, http.MethodPost) // as Triton's clients ask
+	}
+	if !s.method(allowed...) {
+		return
+	}
 	switch s.address.action {
 	case live:
 		s.liveness(true)
@@ -89,7 +97,11 @@ func (s *session) readiness() {
 		s.answer(oip.AppendReadyGRPC(nil, ok))
 		return
 	case s.client == message.SeldonREST:
-		s.answer([]byte(`{"status":"ok"}`))
+		if ok || s.alive() {
+			s.answer([]byte(`{"status":"ok"}`))
+		} else {
+			s.answerStatus([]byte(`{"status":"not ready"}`), http.StatusServiceUnavailable)
+		}
 		return
 	}
 	b := oip.AppendReady(nil, s.shownName(), ok)
@@ -101,6 +113,12 @@ func (s *session) readiness() {
 		}
 	}
 	s.answerStatus(b, status)
+}
+
+// alive tells whether Seldon's /live is asked, which looks at no server.
+func (s *session) alive() bool {
+	path, _ := s.d.Head().SplitPath()
+	return bytes.HasSuffix(path, []byte("/live"))
 }
 
 func (s *session) isReady() bool {

@@ -1,15 +1,17 @@
 package inference
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/engine"
-	"github.com/millrace/millrace/protocol/ask"
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
@@ -65,11 +67,15 @@ func (f *Filter) Serve(d stream.Downstream, info *router.Info) bool {
 	}
 	s := sessions.Get().(*session)
 	s.filter, s.d, s.info, s.address, s.client = f, d, info, a, a.dialect
-	stop := s.follow()
+	defer s.end(s.follow()) // a defect costs the request, and neither bytes nor connections
 	s.serve(snap)
+	return true
+}
+
+// end gives back all that the request held.
+func (s *session) end(stop func()) {
 	s.unfollow(stop)
 	s.release()
-	return true
 }
 
 // serve answers one request.
@@ -83,8 +89,7 @@ func (s *session) serve(snap *catalog.Snapshot) {
 		s.describe(snap)
 		return
 	}
-	if !s.client.GRPC() && !equal(s.d.Head().Method, "post") && s.client != message.Opaque {
-		s.refuse(&message.Failure{Code: CodeMethod, Kind: message.InvalidArgument, Detail: "a question is sent by POST, not " + string(s.d.Head().Method)})
+	if s.client != message.Opaque && !s.method("POST") {
 		return
 	}
 	if s.address.world != inBody {
@@ -110,6 +115,22 @@ func (s *session) serve(snap *catalog.Snapshot) {
 		}
 	}
 	s.execute()
+}
+
+// method tells whether the request's method is one of those allowed, and refuses it otherwise. gRPC knows only one.
+func (s *session) method(allowed ...string) bool {
+	m := s.d.Head().Method
+	if s.client.GRPC() {
+		return true
+	}
+	for _, a := range allowed {
+		if string(m) == a {
+			return true
+		}
+	}
+	s.refusal, s.allow = http.StatusMethodNotAllowed, strings.Join(allowed, ", ")
+	s.refuse(&message.Failure{Code: CodeMethod, Kind: message.InvalidArgument, Detail: "this is asked by " + strings.Join(allowed, " or ") + ", not " + printable(m)})
+	return false
 }
 
 // find resolves the name.
@@ -176,6 +197,7 @@ func (s *session) receive() *message.Failure {
 	}
 	s.own = fields{header: &h.Header, authority: h.Authority}
 	s.fields = &s.own
+	s.whole = s.passesWhole()
 	w := &s.wire
 	*w = message.Wire{Dialect: s.client, Body: b, JSONLength: -1, Native: true, Head: s.fields, ContentType: contentType(h.Header.Get("content-type"))}
 	switch {
@@ -187,28 +209,52 @@ func (s *session) receive() *message.Failure {
 			return requestFailure(err)
 		}
 		w.Body = payload
-	case h.Header.Has("content-encoding"):
-		if string(h.Header.Get("content-encoding")) == "gzip" {
-			plain, err := inflate(b, s.filter.Budget, s.filter.MaxBody)
-			if err != nil {
-				b.Release()
-				w.Body = nil
-				return requestFailure(err)
-			}
-			b.Release()
-			w.Body = plain
-			h.Header.Del("content-encoding")
+	case !s.whole && h.Header.Has("content-encoding"):
+		if f := s.decompress(h); f != nil {
+			return f
 		}
 	}
 	if s.client == message.OpenInferenceREST {
-		if v := h.Header.Get("inference-header-content-length"); v != nil {
+		if v := h.Header.Get(oip.HeaderLength); v != nil {
 			n, err := strconv.Atoi(string(v))
-			if err != nil || n < 0 || n > w.Body.Len() {
-				return message.Invalid(CodeFraming, "inference header size should be in range (0, %d), got: %s", w.Body.Len(), v)
+			switch {
+			case err == nil && n >= 0 && n <= w.Body.Len():
+				w.JSONLength = n
+			case !s.whole: // else the server says so
+				return message.Invalid(CodeFraming, "inference header size should be in range (0, %d), got: %s", w.Body.Len(), printable(v))
 			}
-			w.JSONLength = n
 		}
 	}
+	return nil
+}
+
+// passesWhole tells whether the plan is one call of a server that speaks the client's protocol and names: what the client
+// sent is not looked at then.
+func (s *session) passesWhole() bool {
+	if s.target == nil || s.target.Plan.Single == nil || s.client.GRPC() {
+		return false
+	}
+	c := s.target.Plan.Single
+	m, _ := c.Model.Handle.(*catalog.Model)
+	return m != nil && len(c.Parameters) == 0 && m.Transport(s.client).Dialect == s.client && (m.Native || s.client == message.Plain && len(s.address.rest) > 1)
+}
+
+// decompress replaces the request's body by its plain form.
+func (s *session) decompress(h *stream.RequestHead) *message.Failure {
+	switch e := h.Header.Get("content-encoding"); {
+	case equal(e, "gzip"), equal(e, "x-gzip"):
+		plain, err := inflate(s.wire.Body, s.filter.Budget, s.filter.MaxBody)
+		if err != nil {
+			return requestFailure(err)
+		}
+		s.wire.Body.Release()
+		s.wire.Body = plain
+	case len(e) == 0, equal(e, "identity"):
+	default:
+		s.refusal = http.StatusUnsupportedMediaType
+		return &message.Failure{Code: CodeFraming, Kind: message.InvalidArgument, Detail: "the request's body is encoded by " + printable(e), Remedy: "use gzip or no encoding"}
+	}
+	h.Header.Del("content-encoding")
 	return nil
 }
 
@@ -224,7 +270,8 @@ func (s *session) readBody(h *stream.RequestHead) (*body.Body, error) {
 		return nil, err
 	}
 	if h.ContentLength >= 0 && int64(first.Len()) == h.ContentLength {
-		_, err := s.d.Recv()
+		more, err := s.d.Recv()
+		more.Release()
 		if err != io.EOF {
 			first.Release()
 			return nil, orTooLong(err)
@@ -263,19 +310,31 @@ func (s *session) bodyFailure(err error) *message.Failure {
 	if s.d.Context().Err() != nil {
 		return &message.Failure{Code: engine.CodeCanceled, Kind: message.Canceled, Detail: "the client left", Flag: "DC"}
 	}
-	return requestFailure(err)
+	f := requestFailure(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.refusal, f.Kind = http.StatusRequestTimeout, message.DeadlineExceeded
+	}
+	if f.Cause != nil {
+		f.Detail = "the request's body did not come whole" // the cause may name addresses
+	}
+	return f
 }
 
 // execute runs the plan and sends what came of it.
 func (s *session) execute() {
 	s.fields.rules = s.target.Plan.Rules
 	s.seldon()
-	s.asked.Reset(&s.wire, s.decode)
+	s.asked.Reset(&s.wire, s.decoder())
 	s.request = &s.asked
+	deadline := s.deadline()
+	if !time.Now().Before(deadline) {
+		s.refuse(&message.Failure{Code: CodeSlow, Kind: message.DeadlineExceeded, Detail: "the client's time was over before anything was asked", Flag: "UT"})
+		return
+	}
 	run := s.filter.engine.NewRun(s.d.Context())
 	defer run.Close()
 	s.run = run
-	run.Head, run.Handle, run.Deadline = s.fields, s, s.deadline()
+	run.Head, run.Handle, run.Deadline = s.fields, s, deadline
 	run.Partial = s.partial()
 	if o := s.filter.Observer; o != nil {
 		run.Observer = o(s.target)
@@ -292,11 +351,16 @@ func (s *session) execute() {
 	}
 }
 
-// decodeRequest reads the client's request; /ask needs to know what is asked of.
-func (s *session) decodeRequest(w *message.Wire) (*message.Content, error) {
-	if w.Dialect == message.Ask {
-		return ask.DecodeRequestFields(w, s.target.Fields)
+// decoder returns the reading of the client's request, which shadows use when the session is over; /ask needs to know what
+// is asked of.
+func (s *session) decoder() message.Decode {
+	if s.client == message.Ask {
+		return s.target.DecodeAsk
 	}
+	return decodeRequest
+}
+
+func decodeRequest(w *message.Wire) (*message.Content, error) {
 	return dialects[w.Dialect].codec.DecodeRequest(w)
 }
 
@@ -308,6 +372,9 @@ func (s *session) deadline() time.Time {
 	}
 	if d, ok := router.Deadline(s.d.Head()); ok {
 		timeout = d
+		if start := s.info.Start; s.client.GRPC() && !start.IsZero() {
+			return start.Add(d) // gRPC counts from the call's beginning
+		}
 	}
 	return time.Now().Add(timeout)
 }

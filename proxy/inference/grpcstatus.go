@@ -16,9 +16,15 @@ func codeName(code int) string {
 	return "code " + strconv.Itoa(code)
 }
 
-// encodeMessage encodes a grpc-message by percent.
+// maxMessage bounds a grpc-message: it is a header field, and clients bound those.
+const maxMessage = 2 << 10
+
+// encodeMessage encodes a grpc-message by percent; what is too long is cut.
 func encodeMessage(s string) string {
 	const hex = "0123456789ABCDEF"
+	if len(s) > maxMessage {
+		s = s[:maxMessage] + "…"
+	}
 	var out []byte
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c > '~' || c == '%' {

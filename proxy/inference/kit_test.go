@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/filter"
@@ -295,4 +296,18 @@ func withPorts(t testing.TB, text string, servers map[string]http.Handler) strin
 		text = strings.ReplaceAll(text, "$PORT"+name+"}", s.URL[strings.LastIndexByte(s.URL, ':')+1:]+"}")
 	}
 	return text
+}
+
+type counts = engine.TapCounts
+
+func readAll(r *http.Request) string {
+	b, _ := io.ReadAll(r.Body)
+	return string(b)
+}
+
+func anyOf(set map[string]bool) string {
+	for s := range set {
+		return s
+	}
+	return ""
 }

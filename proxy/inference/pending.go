@@ -1,7 +1,9 @@
 package inference
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -28,26 +30,25 @@ type pending struct {
 	tolerate bool
 	deadline time.Time
 	target   message.Target
+	unfollow func() // of a shadow's
 	// The reply, unless it is a shadow's.
 	fields headView
 	wire   message.Wire
 	reply  message.Message
-	decode message.Decode // decodeReply, bound once
 }
 
-var pendings = sync.Pool{New: func() any {
-	p := new(pending)
-	p.decode = p.decodeReply
-	return p
-}}
+var pendings = sync.Pool{New: func() any { return new(pending) }}
 
 var _ engine.Pending = (*pending)(nil)
 
-// headView reads header fields of a reply.
-type headView struct{ *stream.Header }
+// headView is what came with the body of a reply, valid until the call is closed.
+type headView struct {
+	head     *stream.ResponseHead
+	trailers *stream.Header // nil where there are none
+}
 
 // Get implements message.Head.
-func (h headView) Get(name string) []byte { return h.Header.Get(name) }
+func (h headView) Get(name string) []byte { return h.head.Header.Get(name) }
 
 // Cancel implements engine.Pending.
 func (p *pending) Cancel() {
@@ -56,13 +57,30 @@ func (p *pending) Cancel() {
 	}
 }
 
+// follow gives a shadow's call up with its run: no session cancels it.
+func (p *pending) follow(ctx context.Context) {
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		p.Cancel()
+		close(over)
+	})
+	p.unfollow = func() {
+		if !stop() {
+			<-over
+		}
+	}
+}
+
 // close gives the call back. The pending must not be used afterwards.
 func (p *pending) close() {
+	if p.unfollow != nil {
+		p.unfollow()
+	}
 	if p.call != nil {
 		p.call.Close()
 	}
 	p.head.Reset()
-	*p = pending{head: p.head, decode: p.decode}
+	*p = pending{head: p.head}
 	pendings.Put(p)
 }
 
@@ -97,7 +115,7 @@ func (p *pending) Wait() (*message.Message, error) {
 		}
 	}
 	if !s.detached {
-		p.fields = headView{&h.Header}
+		p.fields = headView{h, trailers}
 		w.Head = &p.fields
 	}
 	m, f := p.message(w, h, trailers)
@@ -115,10 +133,13 @@ func (p *pending) message(w *message.Wire, h *stream.ResponseHead, trailers *str
 	if p.way.Dialect.GRPC() {
 		return p.grpc(w, h, trailers)
 	}
-	if e := h.Header.Get("content-encoding"); len(e) > 0 && !p.native {
+	if e := h.Header.Get("content-encoding"); len(e) > 0 && !p.session.whole {
 		if f := p.decompress(w, e); f != nil {
+			w.Body.Release()
+			w.Body = nil
 			return nil, f
 		}
+		h.Header.Del("content-encoding")
 	}
 	m := p.made(w)
 	if good(p.way.Dialect, w.Status) || p.tolerate {
@@ -160,8 +181,11 @@ func text(s string) string {
 }
 
 func (p *pending) decompress(w *message.Wire, encoding []byte) *message.Failure {
-	if string(encoding) != "gzip" {
-		return &message.Failure{Code: CodeFraming, Kind: message.BadReply, Detail: "its server's reply is encoded by " + string(encoding)}
+	switch {
+	case equal(encoding, "identity"):
+		return nil
+	case !equal(encoding, "gzip") && !equal(encoding, "x-gzip"):
+		return &message.Failure{Code: CodeFraming, Kind: message.BadReply, Detail: "its server's reply is encoded by " + printable(encoding)}
 	}
 	plain, err := inflate(w.Body, p.session.filter.Budget, p.session.filter.MaxBody)
 	if err != nil {
@@ -184,7 +208,7 @@ func (p *pending) grpc(w *message.Wire, h *stream.ResponseHead, trailers *stream
 	status := fields.Get("grpc-status")
 	code, err := strconv.Atoi(string(status))
 	if err != nil {
-		return nil, &message.Failure{Code: CodeServerError, Kind: message.BadReply, Detail: "its server broke gRPC: HTTP " + strconv.Itoa(h.Status) + " and no grpc-status", Flag: "UPE"}
+		return nil, &message.Failure{Code: CodeServerError, Kind: kindWithoutStatus(h.Status), Detail: "its server broke gRPC: HTTP " + strconv.Itoa(h.Status) + " and no grpc-status", Flag: "UPE"}
 	}
 	w.Status = code
 	if code != 0 {
@@ -197,51 +221,28 @@ func (p *pending) grpc(w *message.Wire, h *stream.ResponseHead, trailers *stream
 	}
 	payload, err := unframe(framed, h.Header.Get("grpc-encoding"), p.session.filter.Budget, p.session.filter.MaxBody)
 	if err != nil {
-		return nil, badReply(err)
+		return nil, catalog.BadReply(err)
 	}
 	w.Body = payload
 	return p.made(w), nil
 }
 
-// badReply blames the server for what was said of a message.
-func badReply(err error) *message.Failure {
-	var f *message.Failure
-	if errors.As(err, &f) {
-		blamed := *f
-		if blamed.Kind == message.InvalidArgument {
-			blamed.Kind = message.BadReply
-			blamed.Detail = "its server's reply cannot be read: " + f.Detail
-		}
-		return &blamed
+// kindWithoutStatus follows gRPC's http-grpc-status-mapping.
+func kindWithoutStatus(status int) message.Kind {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return message.Unavailable
 	}
-	return &message.Failure{Code: CodeServerError, Kind: message.BadReply, Detail: "its server's reply cannot be read: " + err.Error()}
+	return message.BadReply
 }
 
 // made makes the reply's message; a shadow's must outlive p.
 func (p *pending) made(w *message.Wire) *message.Message {
 	if p.session.detached {
-		codec, model := p.way.Codec, p.model
-		return message.FromWire(w, func(w *message.Wire) (*message.Content, error) { return readReply(codec, model, w) })
+		return message.FromWire(w, p.way.DecodeReply)
 	}
-	p.reply.Reset(w, p.decode)
+	p.reply.Reset(w, p.way.DecodeReply)
 	return &p.reply
-}
-
-// decodeReply reads a reply in the fields of the model's contract.
-func (p *pending) decodeReply(w *message.Wire) (*message.Content, error) {
-	return readReply(p.way.Codec, p.model, w)
-}
-
-func readReply(codec message.Codec, model *catalog.Model, w *message.Wire) (*message.Content, error) {
-	c, err := codec.DecodeReply(w)
-	if err != nil {
-		return nil, badReply(err)
-	}
-	out, _, err := model.Contract.Reply(c)
-	if err != nil {
-		return nil, badReply(err)
-	}
-	return out, nil
 }
 
 // failureOf says in the engine's words why there is no response.

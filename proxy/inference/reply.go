@@ -7,7 +7,9 @@ import (
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/router"
+	"github.com/millrace/millrace/proxy/stream"
 )
 
 // asking is how the client asked.
@@ -41,7 +43,7 @@ func (s *session) reply(m *message.Message) error {
 	if err != nil {
 		var f *message.Failure
 		if errors.As(err, &f) {
-			return badReply(f)
+			return catalog.BadReply(f)
 		}
 		return err
 	}
@@ -75,8 +77,12 @@ func (s *session) asItCame(w *message.Wire) bool {
 
 // send writes a wire form; passed says that it is a server's own answer.
 func (s *session) send(w *message.Wire, passed bool) error {
+	view, _ := w.Head.(*headView)
+	if !passed || s.fields.rules != ast.Own || view == nil || view.head == nil {
+		view = nil
+	}
 	if s.client.GRPC() {
-		return s.sendGRPC(w)
+		return s.sendGRPC(w, view)
 	}
 	h := &s.head
 	h.Reset()
@@ -85,13 +91,14 @@ func (s *session) send(w *message.Wire, passed bool) error {
 		h.Status = http.StatusOK
 	}
 	h.ContentLength = int64(w.Body.Len())
-	if view, ok := w.Head.(*headView); ok && passed && s.fields.rules == ast.Own && view.Header != nil {
-		for i := range view.Len() {
-			name, value := view.Field(i)
-			h.Header.AddBytes(name, value)
-		}
+	if view != nil {
+		h.Reason = append(h.Reason, view.head.Reason...)
+		copyFields(&h.Header, &view.head.Header)
 	} else {
 		s.contentType(w)
+	}
+	if s.allow != "" {
+		h.Header.Add("Allow", s.allow)
 	}
 	if s.puid != "" {
 		h.Header.Set("Seldon-Puid", s.puid)
@@ -101,13 +108,27 @@ func (s *session) send(w *message.Wire, passed bool) error {
 	if s.info.Detail == "" {
 		s.info.Detail = "via_upstream"
 	}
-	if w.Body.Len() == 0 {
+	trailers := view != nil && view.trailers != nil && view.trailers.Len() > 0
+	if trailers {
+		h.ContentLength = -1 // HTTP/1.1 has trailers behind chunks only
+	} else if w.Body.Len() == 0 {
 		return s.gone(s.d.SendHead(h, true))
 	}
 	if err := s.d.SendHead(h, false); err != nil {
 		return s.gone(err)
 	}
-	return s.gone(s.d.Send(w.Body.Retain(), true))
+	err := s.d.Send(w.Body.Retain(), !trailers)
+	if err == nil && trailers {
+		err = s.d.SendTrailers(view.trailers)
+	}
+	return s.gone(err)
+}
+
+// copyFields appends the fields of from to to.
+func copyFields(to, from *stream.Header) {
+	for i := range from.Len() {
+		to.AddBytes(from.Field(i))
+	}
 }
 
 func (s *session) contentType(w *message.Wire) {
@@ -132,7 +153,8 @@ func (s *session) gone(err error) error {
 	return nil
 }
 
-func (s *session) sendGRPC(w *message.Wire) error {
+// sendGRPC answers with a message; view has what else its server sent, or is nil.
+func (s *session) sendGRPC(w *message.Wire, view *headView) error {
 	framed, err := frame(w.Body, s.filter.Budget)
 	if err != nil {
 		return err
@@ -141,7 +163,12 @@ func (s *session) sendGRPC(w *message.Wire) error {
 	h.Reset()
 	h.Status, h.ContentLength = http.StatusOK, -1
 	h.Header.Add("content-type", "application/grpc")
-	s.info.Status, s.info.Detail = h.Status, "via_upstream"
+	if view != nil {
+		copyMetadata(&h.Header, &view.head.Header)
+	}
+	if s.info.Status = h.Status; s.info.Detail == "" {
+		s.info.Detail = "via_upstream"
+	}
 	if err := s.d.SendHead(h, false); err != nil {
 		framed.Release()
 		return s.gone(err)
@@ -151,7 +178,22 @@ func (s *session) sendGRPC(w *message.Wire) error {
 	}
 	h.Header.Reset()
 	h.Header.Add("grpc-status", "0")
+	if view != nil && view.trailers != nil {
+		copyMetadata(&h.Header, view.trailers)
+	}
 	return s.gone(s.d.SendTrailers(&h.Header))
+}
+
+// copyMetadata appends gRPC metadata: all fields but those that are made anew.
+func copyMetadata(to, from *stream.Header) {
+	for i := range from.Len() {
+		name, value := from.Field(i)
+		switch string(name) {
+		case "content-type", "grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding":
+		default:
+			to.AddBytes(name, value)
+		}
+	}
 }
 
 // refuse answers a request that no plan was run for.
@@ -175,6 +217,9 @@ func (s *session) fail(err error) {
 	if s.client.GRPC() {
 		s.failGRPC(f, w.Status)
 		return
+	}
+	if s.refusal != 0 {
+		w.Status = s.refusal
 	}
 	_ = s.send(w, false)
 	w.Body.Release()
@@ -224,14 +269,25 @@ func kindOfCode(code int) message.Kind {
 }
 
 func (s *session) failureAsking() *message.Asking {
-	return &message.Asking{Model: s.shownName(), Wire: &s.wire}
+	a := &message.Asking{Model: s.shownName(), Wire: &s.wire}
+	if s.request != nil && s.client != message.Opaque && s.client != message.Plain {
+		if c, err := s.request.Content(); err == nil {
+			a.ID = c.ID
+		}
+	}
+	return a
 }
 
 // failGRPC answers a status in a head without a body; a server's own passes as it was.
 func (s *session) failGRPC(f *message.Failure, code int) {
 	text := f.Error()
+	var view *headView
 	if f.Reply != nil && s.ownAnswer(f) {
-		code, text = f.Reply.Wire().Status, f.Reply.Wire().ContentType
+		w := f.Reply.Wire()
+		code, text = w.Status, w.ContentType
+		if view, _ = w.Head.(*headView); s.fields.rules != ast.Own {
+			view = nil
+		}
 	}
 	if s.d.Progress().HeadSent {
 		s.d.Reset()
@@ -243,6 +299,12 @@ func (s *session) failGRPC(f *message.Failure, code int) {
 	h.Header.Add("content-type", "application/grpc")
 	h.Header.Add("grpc-status", itoa(code))
 	h.Header.Add("grpc-message", encodeMessage(text))
+	if view != nil {
+		copyMetadata(&h.Header, &view.head.Header)
+		if view.trailers != nil {
+			copyMetadata(&h.Header, view.trailers)
+		}
+	}
 	s.info.Status = h.Status
 	_ = s.gone(s.d.SendHead(h, true))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
@@ -12,7 +11,6 @@ import (
 	"github.com/millrace/millrace/protocol/seldon"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/inference/catalog"
-	"github.com/millrace/millrace/proxy/stream"
 )
 
 // servers is the engine's way to model servers.
@@ -68,6 +66,9 @@ func (v servers) Start(run *engine.Run, call *engine.Call) engine.Pending {
 		Idempotent: p.model.Idempotent && call.Target.Method != message.Feedback, MaxBody: s.filter.MaxBody,
 	}
 	s.sent(p, cluster.Begin(&req))
+	if s.detached {
+		p.follow(run.Context)
+	}
 	b.Release()
 	return p
 }
@@ -249,106 +250,4 @@ func requestFailure(err error) *message.Failure {
 		return &message.Failure{Code: CodeBusy, Kind: message.ResourceExhausted, Detail: err.Error(), Remedy: "try again later"}
 	}
 	return &message.Failure{Code: CodeFraming, Kind: message.InvalidArgument, Detail: err.Error(), Cause: err}
-}
-
-// requestHead fills in the head of the request to the server.
-func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
-	h := &p.head
-	h.Method = append(h.Method[:0], "POST"...)
-	h.Scheme = append(h.Scheme[:0], "http"...)
-	// As Envoy does, the client's host is passed on unless the model says otherwise.
-	if h.Authority = append(h.Authority[:0], p.way.Authority...); len(h.Authority) == 0 && s.fields != nil {
-		h.Authority = append(h.Authority, s.fields.authority...)
-	}
-	if p.native && p.way.Dialect == message.Plain && s.ownPath(call.In[0]) {
-		h.Path = append(h.Path[:0], s.address.rest...)
-	} else {
-		h.Path = appendPath(h.Path[:0], p.way, &p.target)
-	}
-	h.Header.Reset()
-	s.forwardFields(&h.Header, p.way.Dialect, p.native)
-	switch {
-	case p.way.Dialect.GRPC():
-		h.Header.Add("content-type", "application/grpc")
-		h.Header.Add("te", "trailers")
-		if d := call.Deadline; !d.IsZero() {
-			h.Header.Add("grpc-timeout", grpcTimeout(time.Until(d)))
-		}
-	case w.JSONLength >= 0:
-		h.Header.Add("content-type", "application/octet-stream")
-		h.Header.Add(oip.HeaderLength, itoa(w.JSONLength))
-	case w.ContentType != "" && (s.fields == nil || s.fields.rules == ast.Own):
-		h.Header.Add("content-type", w.ContentType)
-	default:
-		// Seldon's executor and KServe's router say what they send, whatever the client said.
-		h.Header.Add("content-type", "application/json")
-	}
-	if s.puid != "" {
-		h.Header.Set("Seldon-Puid", s.puid)
-	}
-	for _, f := range p.model.Headers {
-		h.Header.Set(f.GetName(), f.GetValue())
-	}
-}
-
-// appendPath appends the path of a call.
-func appendPath(dst []byte, way *catalog.Transport, t *message.Target) []byte {
-	switch way.Dialect {
-	case message.Plain, message.Opaque:
-		if t.Path == "" {
-			return append(dst, '/')
-		}
-		return append(dst, t.Path...)
-	}
-	dst = append(dst, way.Path...)
-	return dialects[way.Dialect].path(dst, t)
-}
-
-// ownNames are fields of the client's request that are made anew for each call.
-func ownNames(name []byte, native bool) bool {
-	switch len(name) {
-	case len("te"):
-		return equal(name, "te")
-	case len("accept"):
-		return !native && equal(name, "accept")
-	case len("content-type"):
-		return equal(name, "content-type") || equal(name, "grpc-timeout")
-	case len("grpc-encoding"):
-		return equal(name, "grpc-encoding")
-	case len("accept-encoding"):
-		return !native && equal(name, "accept-encoding")
-	case len("content-encoding"):
-		return !native && equal(name, "content-encoding")
-	case len("grpc-accept-encoding"):
-		return equal(name, "grpc-accept-encoding")
-	case len("inference-header-content-length"):
-		return equal(name, "inference-header-content-length")
-	case len("x-envoy-upstream-rq-timeout-ms"):
-		return equal(name, "x-envoy-upstream-rq-timeout-ms")
-	}
-	return false
-}
-
-// propagated are the fields that a KServe graph hands on: a trace must not break, and nothing else is passed by default.
-var propagated = []string{"x-request-id", "traceparent", "tracestate"}
-
-// forwardFields copies the client's header fields.
-func (s *session) forwardFields(to *stream.Header, d message.Dialect, native bool) {
-	if s.fields == nil {
-		return
-	}
-	if s.fields.rules == ast.KServe {
-		for _, n := range propagated {
-			if v := s.fields.header.Get(n); v != nil {
-				to.Add(n, string(v))
-			}
-		}
-		return
-	}
-	for i := range s.fields.header.Len() {
-		name, value := s.fields.header.Field(i)
-		if !ownNames(name, native) {
-			to.AddBytes(name, value)
-		}
-	}
 }

@@ -32,8 +32,10 @@ type session struct {
 	wire     message.Wire
 	request  *message.Message // &asked once the body is there
 	asked    message.Message
-	decode   message.Decode // decodeRequest, bound once
-	name     string         // as the client named the target
+	whole    bool   // one server of the client's own protocol gets the request as it was sent
+	refusal  int    // of a refusal, where its kind has another
+	allow    string // the methods, where another was used
+	name     string // as the client named the target
 	one      [1]*message.Message
 	names    []string
 	head     stream.ResponseHead
@@ -44,11 +46,7 @@ type session struct {
 	canceled bool
 }
 
-var sessions = sync.Pool{New: func() any {
-	s := new(session)
-	s.decode = s.decodeRequest
-	return s
-}}
+var sessions = sync.Pool{New: func() any { return new(session) }}
 
 // fields are the client's header fields, as conditions and calls see them, and the rules by which calls are sent.
 type fields struct {
@@ -156,13 +154,9 @@ func (s *session) release() {
 	}
 	s.head.Reset()
 	clear(s.names)
-	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head, decode: s.decode}
+	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head}
 	sessions.Put(s)
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func equal(name []byte, lower string) bool { return stream.EqualFold(name, lower) }
 
 // grpcTimeout renders a duration as gRPC does, rounded up: at most eight digits and a unit.
 func grpcTimeout(d time.Duration) string {

@@ -13,6 +13,9 @@ const (
 	CodeWarming    message.Code = "MR503"
 )
 
+// CodeServerError is the code of a server's reply that is an error or cannot be read; the inference filter explains it.
+const CodeServerError message.Code = "MR502"
+
 var _ = diagnostic.Register(
 	diagnostic.Entry{Code: CodeUnknown, Title: "the request names a model or graph that is not there",
 		Text: "No Model and no InferenceGraph of that name serves. The message gives the near names; GET /v1/models lists all."},

@@ -34,12 +34,14 @@ type Model struct {
 
 // Transport is one way to the server.
 type Transport struct {
-	Dialect   message.Dialect
-	Codec     message.Codec
-	Cluster   *cluster.Ref
-	Path      string
-	Authority string
-	Binary    bool
+	Dialect message.Dialect
+	Codec   message.Codec
+	// DecodeReply reads a reply in the fields of the model's contract.
+	DecodeReply message.Decode
+	Cluster     *cluster.Ref
+	Path        string
+	Authority   string
+	Binary      bool
 }
 
 // FullName returns namespace/name.
@@ -80,7 +82,7 @@ func newModel(r *pb.Model, refs func(string) *cluster.Ref) (*Model, error) {
 		}
 		ref := refs(t.GetCluster())
 		m.waits = append(m.waits, ref)
-		m.Transports = append(m.Transports, Transport{Dialect: d, Codec: codec, Cluster: ref, Path: t.GetPath(), Authority: t.GetAuthority(), Binary: t.GetBinaryTensors()})
+		m.Transports = append(m.Transports, Transport{Dialect: d, Codec: codec, DecodeReply: m.decodeReply(codec), Cluster: ref, Path: t.GetPath(), Authority: t.GetAuthority(), Binary: t.GetBinaryTensors()})
 		m.Dialects = append(m.Dialects, d)
 	}
 	m.Model.Contract = c

@@ -43,6 +43,8 @@ type Target struct {
 	Expression bool
 	// Fields are what /ask takes; nil where they are not known.
 	Fields []ask.FieldSpec
+	// DecodeAsk reads a question of /ask.
+	DecodeAsk message.Decode
 }
 
 func newTarget(name string, p *plan.Plan, m *Model) *Target {
@@ -50,6 +52,7 @@ func newTarget(name string, p *plan.Plan, m *Model) *Target {
 	if p != nil && len(p.Inputs) > 0 {
 		t.Fields = ask.Fields(&contract.Contract{Inputs: p.Inputs})
 	}
+	t.DecodeAsk = decodeAsk(t.Fields)
 	return t
 }
 

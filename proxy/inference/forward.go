@@ -1,0 +1,142 @@
+package inference
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/graph/ast"
+	"github.com/millrace/millrace/graph/engine"
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/proxy/inference/catalog"
+	"github.com/millrace/millrace/proxy/stream"
+)
+
+// passing is how much of the client's request a server gets as it was sent.
+type passing uint8
+
+const (
+	rendered passing = iota // nothing: the body was made here
+	asBody                  // the body; the reply is looked at
+	asWhole                 // body and header, and the reply goes back likewise
+)
+
+// passing tells what p's server gets of the client's request.
+func (s *session) passing(p *pending, call *engine.Call) passing {
+	switch {
+	case !p.native || call.In[0] != s.request:
+		return rendered
+	case s.whole:
+		return asWhole
+	}
+	return asBody
+}
+
+// requestHead fills in the head of the request to the server.
+func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
+	h := &p.head
+	how := s.passing(p, call)
+	h.Method = append(h.Method[:0], "POST"...)
+	h.Scheme = append(h.Scheme[:0], "http"...)
+	// As Envoy does, the client's host is passed on unless the model says otherwise.
+	if h.Authority = append(h.Authority[:0], p.way.Authority...); len(h.Authority) == 0 && s.fields != nil {
+		h.Authority = append(h.Authority, s.fields.authority...)
+	}
+	if p.native && p.way.Dialect == message.Plain && s.ownPath(call.In[0]) {
+		h.Method = append(h.Method[:0], s.d.Head().Method...)
+		h.Path = append(h.Path[:0], s.address.rest...)
+	} else {
+		h.Path = appendPath(h.Path[:0], p.way, &p.target)
+	}
+	if how == asWhole {
+		if _, query := s.d.Head().SplitPath(); len(query) > 0 {
+			h.Path = append(append(h.Path, '?'), query...)
+		}
+	}
+	h.Header.Reset()
+	s.forwardFields(&h.Header, how)
+	switch {
+	case p.way.Dialect.GRPC():
+		h.Header.Add("content-type", "application/grpc")
+		h.Header.Add("te", "trailers")
+		if d := call.Deadline; !d.IsZero() {
+			h.Header.Add("grpc-timeout", grpcTimeout(time.Until(d)))
+		}
+	case how == asWhole: // whatever the client said of its body
+	case w.JSONLength >= 0:
+		h.Header.Add("content-type", "application/octet-stream")
+		h.Header.Add(oip.HeaderLength, itoa(w.JSONLength))
+	case w.ContentType != "":
+		h.Header.Add("content-type", w.ContentType)
+	default:
+		h.Header.Add("content-type", "application/json")
+	}
+	if s.puid != "" {
+		h.Header.Set("Seldon-Puid", s.puid)
+	}
+	for _, f := range p.model.Headers {
+		h.Header.Set(f.GetName(), f.GetValue())
+	}
+}
+
+// appendPath appends the path of a call.
+func appendPath(dst []byte, way *catalog.Transport, t *message.Target) []byte {
+	switch way.Dialect {
+	case message.Plain, message.Opaque:
+		if t.Path == "" {
+			return append(dst, '/')
+		}
+		return append(dst, t.Path...)
+	}
+	dst = append(dst, way.Path...)
+	return dialects[way.Dialect].path(dst, t)
+}
+
+// ownName tells whether a field of the client's request is made anew for a call. What describes the body goes with the body,
+// and only who passes the reply on may ask for it in an encoding.
+func ownName(name []byte, how passing) bool {
+	switch len(name) {
+	case len("te"):
+		return equal(name, "te")
+	case len("accept"):
+		return how == rendered && equal(name, "accept")
+	case len("content-type"):
+		return how != asWhole && equal(name, "content-type") || equal(name, "grpc-timeout")
+	case len("grpc-encoding"):
+		return equal(name, "grpc-encoding")
+	case len("accept-encoding"):
+		return how != asWhole && equal(name, "accept-encoding")
+	case len("content-encoding"):
+		return how != asWhole && equal(name, "content-encoding")
+	case len("grpc-accept-encoding"):
+		return equal(name, "grpc-accept-encoding")
+	case len("inference-header-content-length"):
+		return how != asWhole && equal(name, "inference-header-content-length")
+	case len("x-envoy-upstream-rq-timeout-ms"):
+		return equal(name, "x-envoy-upstream-rq-timeout-ms")
+	}
+	return false
+}
+
+// propagated are the fields that a KServe graph hands on: a trace must not break, and nothing else is passed by default.
+var propagated = []string{"x-request-id", "traceparent", "tracestate"}
+
+// forwardFields copies the client's header fields.
+func (s *session) forwardFields(to *stream.Header, how passing) {
+	if s.fields == nil {
+		return
+	}
+	if s.fields.rules == ast.KServe {
+		for _, n := range propagated {
+			if v := s.fields.header.Get(n); v != nil {
+				to.Add(n, string(v))
+			}
+		}
+		return
+	}
+	for i := range s.fields.header.Len() {
+		name, value := s.fields.header.Field(i)
+		if !ownName(name, how) {
+			to.AddBytes(name, value)
+		}
+	}
+}
