@@ -95,6 +95,9 @@ func TestRecordingShowsWhatFailedAndKeepsVerdicts(t *testing.T) {
 {"Action":"output","Package":"q","Output":"PASS\n"}
 {"Action":"output","Package":"q","Output":"ok  \tq\t0.1s\n"}
 {"Action":"pass","Package":"q"}
+{"Action":"output","Package":"r","Test":"TestC","Output":"fatal error\n"}
+{"Action":"output","Package":"r","Output":"FAIL\tr\t0.1s\n"}
+{"Action":"fail","Package":"r"}
 not json
 `
 	file := filepath.Join(t.TempDir(), "out.json")
@@ -102,7 +105,7 @@ not json
 	if err := record(t.Context(), file, []string{"cat", write(t, "events", events)}, &out, &out); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := out.String(), "    a_test.go:3: the reason\nok  \tq\t0.1s\nnot json\n"; got != want {
+	if got, want := out.String(), "    a_test.go:3: the reason\nok  \tq\t0.1s\nfatal error\nFAIL\tr\t0.1s\nnot json\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	kept, err := readResults(file)

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -36,7 +38,7 @@ func record(ctx context.Context, file string, command []string, stdout, stderr i
 	lost := s.events(out, f)
 	_, rest := io.Copy(io.Discard, out)
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(command, " "), err)
+		return fmt.Errorf("%s: %w", strings.Join(command[:min(3, len(command))], " "), err)
 	}
 	if lost == nil {
 		lost = rest
@@ -87,13 +89,29 @@ func (s *show) event(e event) {
 		}
 		delete(s.pending, key)
 	case "fail":
-		for _, line := range s.pending[key] {
-			if !strings.HasPrefix(line, "=== ") {
-				io.WriteString(s.out, line)
-			}
+		if e.Test == "" {
+			s.unended(e.Package, key)
 		}
-		delete(s.pending, key)
+		s.flush(key)
 	}
+}
+
+// unended shows what the tests of a failed package wrote that never ended: the process did before them.
+func (s *show) unended(pkg, key string) {
+	for _, test := range slices.Sorted(maps.Keys(s.pending)) {
+		if test != key && strings.HasPrefix(test, pkg+" ") {
+			s.flush(test)
+		}
+	}
+}
+
+func (s *show) flush(key string) {
+	for _, line := range s.pending[key] {
+		if !strings.HasPrefix(line, "=== ") {
+			io.WriteString(s.out, line)
+		}
+	}
+	delete(s.pending, key)
 }
 
 // verdict shows a package that passed; the toolchain's line for it is the last of its output.
