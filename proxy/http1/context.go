@@ -12,6 +12,7 @@ import (
 type leaveContext struct {
 	mu     sync.Mutex // guards all fields
 	left   bool       // the client is gone: true for all requests to come
+	over   bool       // the request's end is being told
 	done   chan struct{}
 	after  []*afterFunc
 	cancel canceler
@@ -47,7 +48,7 @@ func (c *leaveContext) Done() <-chan struct{} {
 func (c *leaveContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left {
+	if c.left || c.over {
 		return context.Canceled
 	}
 	return nil
@@ -109,10 +110,22 @@ func (c *leaveContext) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cancel = nil
-	if !c.left {
-		c.fire()
+	if c.done != nil && !c.left {
+		close(c.done)
 	}
 	c.done = nil
+	if len(c.after) == 0 {
+		return
+	}
+	// Contexts that the handler derived and left behind learn of the end while Err still says so: package context insists.
+	after := c.after
+	c.after, c.over = nil, true
+	c.mu.Unlock()
+	for _, a := range after {
+		a.run()
+	}
+	c.mu.Lock()
+	c.over = false
 }
 
 // fire tells everyone who waits. c.mu is held.

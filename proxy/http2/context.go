@@ -9,11 +9,16 @@ import (
 // leaving is the context of a request: done when the client left. It is a part of its exchange and costs nothing until
 // someone asks for its channel.
 type leaving struct {
-	mu    sync.Mutex // guards all below; it may be taken under the connection's
-	done  chan struct{}
-	err   error
-	after []*func()
+	mu     sync.Mutex // guards all below; it may be taken under the connection's
+	done   chan struct{}
+	err    error
+	after  []*func()
+	cancel canceler
+	asked  bool // somebody may hold on to it beyond its request
 }
+
+// canceler is what NotifyCancel calls; stream.Upstream is one.
+type canceler interface{ Cancel() }
 
 var _ context.Context = (*leaving)(nil)
 
@@ -34,6 +39,7 @@ func (l *leaving) Err() error {
 func (l *leaving) Done() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.asked = true
 	if l.done == nil {
 		l.done = make(chan struct{})
 		if l.err != nil {
@@ -48,6 +54,7 @@ func (l *leaving) Done() <-chan struct{} {
 func (l *leaving) AfterFunc(f func()) (stop func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.asked = true
 	if l.err != nil {
 		go f()
 		return func() bool { return false }
@@ -67,7 +74,21 @@ func (l *leaving) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-func (l *leaving) cancel() {
+// NotifyCancel has x.Cancel called, at most once, when the client leaves; nil takes that back, and once NotifyCancel has
+// returned no call to the one before is under way. It allocates nothing. There is one x at a time. x.Cancel must not use
+// the client's exchange.
+func (l *leaving) NotifyCancel(x interface{ Cancel() }) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel = x
+	if l.err != nil && x != nil {
+		l.cancel = nil
+		x.Cancel()
+	}
+}
+
+// leave ends the context: the client left.
+func (l *leaving) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -81,17 +102,27 @@ func (l *leaving) cancel() {
 		go (*f)()
 	}
 	l.after = nil
+	if x := l.cancel; x != nil {
+		l.cancel = nil
+		x.Cancel()
+	}
 }
 
-// renew makes l the context of another request; whoever still holds it as the last one's learns that that is over.
-func (l *leaving) renew() {
-	l.mu.Lock()
-	asked := l.done != nil || len(l.after) > 0
-	l.mu.Unlock()
-	if asked {
-		l.cancel()
+// renewed returns the context of another request: l itself, unless somebody may still hold it as the last one's, who learns
+// that that is over and reads its error for good.
+func (l *leaving) renewed() *leaving {
+	if l == nil {
+		return new(leaving)
 	}
 	l.mu.Lock()
-	l.done, l.err = nil, nil
+	asked := l.asked
+	if l.cancel = nil; !asked {
+		l.err = nil
+	}
 	l.mu.Unlock()
+	if asked {
+		l.leave()
+		return new(leaving)
+	}
+	return l
 }

@@ -15,7 +15,7 @@ type downstream struct {
 	exchange
 	s         *ServerConn
 	head      stream.RequestHead
-	ctx       leaving
+	ctx       *leaving
 	isHead    bool // the request's method, which filters may change, was HEAD
 	continues bool // the client waits for 100; guarded by conn.mu
 }
@@ -133,7 +133,7 @@ func (d *downstream) reset(code http2.ErrCode) {
 }
 
 // Context implements stream.Downstream.
-func (d *downstream) Context() context.Context { return &d.ctx }
+func (d *downstream) Context() context.Context { return d.ctx }
 
 // Conn implements stream.Downstream.
 func (d *downstream) Conn() *stream.ConnInfo { return d.s.info }

@@ -92,7 +92,7 @@ func (x *exchange) failLocked(err error) {
 	x.c.forgetLocked(x)
 	x.dropOutLocked()
 	if x.down != nil {
-		x.down.ctx.cancel()
+		x.down.ctx.leave()
 	}
 	x.wakeLocked()
 }

@@ -224,7 +224,7 @@ func (s *ServerConn) beginLocked(id uint32, end bool) {
 		d.initLocked(&s.conn)
 	}
 	d.resetLocked()
-	d.ctx.renew()
+	d.ctx = d.ctx.renewed()
 	d.id, d.remoteEnded = id, end
 	s.reader.blk.moveRequest(&d.head)
 	d.expect = d.head.ContentLength
