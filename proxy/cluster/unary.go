@@ -18,7 +18,7 @@ const sendInline = 256 << 10
 // Request is one buffered request.
 type Request struct {
 	Cluster *Cluster // nil is an answer of NoCluster
-	// Head stays the caller's, who must not change it until the call is closed. Its ContentLength is set from Body.
+	// Head stays the caller's, who must not change it until the call is closed. Its ContentLength is set from Body and Trailers.
 	Head     *stream.RequestHead
 	Body     *body.Body     // the call takes its own reference
 	Trailers *stream.Header // nil for none; as Head
@@ -63,7 +63,9 @@ func Begin(req *Request) *Call {
 	c := calls.Get().(*Call)
 	c.req = *req
 	c.req.Body.Retain()
-	c.req.Head.ContentLength = int64(req.Body.Len())
+	if c.req.Head.ContentLength = int64(req.Body.Len()); req.Trailers != nil {
+		c.req.Head.ContentLength = -1 // HTTP/1.1 has trailers behind chunks only
+	}
 	c.attempt.Context, c.attempt.Deadline, c.attempt.OneConnect = req.Context, req.Deadline, req.Policy != nil
 	c.retry.Begin(req.Cluster, req.Policy, req.Idempotent)
 	if req.Cluster == nil {

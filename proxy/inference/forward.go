@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/stream"
 )
@@ -48,9 +49,8 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 		h.Path = appendPath(h.Path[:0], p.way, &p.target)
 	}
 	if how == asWhole {
-		if _, query := s.d.Head().SplitPath(); len(query) > 0 {
-			h.Path = append(append(h.Path, '?'), query...)
-		}
+		path, _ := s.d.Head().SplitPath()
+		h.Path = append(h.Path, s.d.Head().Path[len(path):]...) // a '?' alone is part of it
 	}
 	h.Header.Reset()
 	s.forwardFields(&h.Header, how)
@@ -76,6 +76,17 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	for _, f := range p.model.Headers {
 		h.Header.Set(f.GetName(), f.GetValue())
 	}
+}
+
+// passRest adds what else belongs to a request that is passed as it was sent: its trailers, and a way back for 1xx heads.
+func (s *session) passRest(req *cluster.Request) {
+	if t := s.d.RecvTrailers(); t != nil && t.Len() > 0 {
+		req.Trailers = t
+	}
+	if s.interim == nil {
+		s.interim = func(h *stream.ResponseHead) { _ = s.gone(s.d.SendInformational(h)) }
+	}
+	req.Informational = s.interim
 }
 
 // appendPath appends the path of a call.

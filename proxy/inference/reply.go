@@ -112,6 +112,9 @@ func (s *session) send(w *message.Wire, passed bool) error {
 	if trailers {
 		h.ContentLength = -1 // HTTP/1.1 has trailers behind chunks only
 	} else if w.Body.Len() == 0 {
+		if view != nil && equal(s.d.Head().Method, "head") {
+			h.ContentLength = view.head.ContentLength // of what GET would have brought
+		}
 		return s.gone(s.d.SendHead(h, true))
 	}
 	if err := s.d.SendHead(h, false); err != nil {

@@ -65,6 +65,9 @@ func (v servers) Start(run *engine.Run, call *engine.Call) engine.Pending {
 		Cluster: p.way.Cluster.Load(), Head: &p.head, Body: b, Deadline: p.deadline,
 		Idempotent: p.model.Idempotent && call.Target.Method != message.Feedback, MaxBody: s.filter.MaxBody,
 	}
+	if s.passing(p, call) == asWhole {
+		s.passRest(&req)
+	}
 	s.sent(p, cluster.Begin(&req))
 	if s.detached {
 		p.follow(run.Context)

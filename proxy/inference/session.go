@@ -40,6 +40,7 @@ type session struct {
 	names    []string
 	head     stream.ResponseHead
 	run      *engine.Run
+	interim  func(*stream.ResponseHead) // passes a 1xx head on; made once, for the session is used again
 
 	mu       sync.Mutex // guards what follows
 	calls    []*pending
@@ -154,7 +155,7 @@ func (s *session) release() {
 	}
 	s.head.Reset()
 	clear(s.names)
-	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head}
+	*s = session{calls: s.calls[:0], names: s.names[:0], head: s.head, interim: s.interim}
 	sessions.Put(s)
 }
 
