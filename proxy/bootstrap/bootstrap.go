@@ -25,8 +25,8 @@ import (
 // Bootstrap is a bootstrap file, checked.
 type Bootstrap struct {
 	Proto     *bootstrapv3.Bootstrap // the file as it stands, not to be changed
-	Node      *corev3.Node // never nil
-	Admin     string       // host:port; "" is none
+	Node      *corev3.Node           // never nil
+	Admin     string                 // host:port; "" is none
 	Listeners []*listenerv3.Listener
 	Clusters  []*clusterv3.Cluster
 
