@@ -31,7 +31,7 @@ func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 		return nil, err
 	}
 	if d.status.failed && d.form == none {
-		return nil, &message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "the server answered FAILURE: " + d.status.String()}
+		return nil, d.status.failure()
 	}
 	return d.c, nil
 }
@@ -43,7 +43,13 @@ func (Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.W
 		return aggregate(in, t)
 	}
 	if len(in) != 1 {
-		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "method " + t.Method.String() + " takes one message"}
+		return nil, oneMessage(t)
+	}
+	if t.Method == message.Feedback {
+		return feedbackFor(in[0], message.SeldonREST)
+	}
+	if w := in[0].Wire(); w != nil && isForm(w) && passes(w, t) {
+		return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1}, nil
 	}
 	b, err := bodyOf(in[0], t)
 	if err != nil {
@@ -52,29 +58,48 @@ func (Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.W
 	return &message.Wire{Dialect: message.SeldonREST, Body: b, JSONLength: -1}, nil
 }
 
+func oneMessage(t *message.Target) *message.Failure {
+	return &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "method " + t.Method.String() + " takes one message"}
+}
+
 // unmapped tells whether the bytes say what the content does: a client's own, or a reply without a contract in between.
 func unmapped(w *message.Wire) bool { return !w.Reply || w.Native }
 
-// bodyOf returns m as a SeldonMessage; the caller owns the reference.
+// passes tells whether w can be sent to a server as it is.
+func passes(w *message.Wire, t *message.Target) bool {
+	return w.Dialect == message.SeldonREST && unmapped(w) && len(t.Parameters) == 0
+}
+
+// bodyOf returns m as a SeldonMessage of JSON; the caller owns the reference.
 func bodyOf(m *message.Message, t *message.Target) (*body.Body, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) && len(t.Parameters) == 0 {
+	if w := m.Wire(); w != nil && passes(w, t) && !isForm(w) {
 		return w.Body.Retain(), nil
 	}
 	c, err := m.Content()
 	if err != nil {
 		return nil, err
 	}
-	e := encoder{buf: make([]byte, 0, 256), extent: jsontensor.Whole}
-	if c.Scalar {
-		e.extent = jsontensor.OneRow
-	}
-	if len(c.Tensors) == 1 {
-		e.form = formNamed(c.Tensors[0].Name)
-	}
+	e := encoder{buf: make([]byte, 0, 256), extent: extentOf(c), form: namedForm(c)}
 	if err := e.message(c, c.ID, c.Parameters.Under(t.Parameters)); err != nil {
 		return nil, err
 	}
 	return body.Of(e.buf), nil
+}
+
+// extentOf says how much of a tensor is written in jsonData: a question about one row has no array.
+func extentOf(c *message.Content) jsontensor.Extent {
+	if c.Scalar {
+		return jsontensor.OneRow
+	}
+	return jsontensor.Whole
+}
+
+// namedForm returns the form that a contract chose by the tensor's name.
+func namedForm(c *message.Content) form {
+	if len(c.Tensors) == 1 {
+		return formNamed(c.Tensors[0].Name)
+	}
+	return none
 }
 
 func aggregate(in []*message.Message, t *message.Target) (*message.Wire, error) {
@@ -124,7 +149,7 @@ func aggregate(in []*message.Message, t *message.Target) (*message.Wire, error) 
 // EncodeReply renders m for a client, in the form in which it asked where that holds the value. A SeldonMessage that
 // no contract has to map passes as its bytes.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
-	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) {
+	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) && !isForm(w) {
 		return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
 	}
 	c, err := m.Content()

@@ -9,8 +9,14 @@ import (
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
-// kept is the prefix of parameters that hold what has no other place, as JSON.
-const kept = "seldon."
+// kept is the prefix of parameters that hold what has no other place, as JSON; keptMeta that of what stands in meta.
+const (
+	kept     = "seldon."
+	keptMeta = kept + "meta."
+	// keptCustom is customData's JSON, keptAny, base64, that of gRPC: the two do not convert without knowing its type.
+	keptCustom = kept + "customData"
+	keptAny    = kept + "any"
+)
 
 // decoder reads one SeldonMessage.
 type decoder struct {
@@ -23,9 +29,13 @@ type decoder struct {
 
 // decode reads w's body.
 func (d *decoder) decode(w *message.Wire) error {
-	d.s, d.c = jsontext.NewScanner(w.Body.Bytes()), new(message.Content)
+	d.c = new(message.Content)
+	if boundary, ok := boundaryOf(w); ok {
+		return d.parts(w.Body.Bytes(), boundary)
+	}
+	d.s = jsontext.NewScanner(w.Body.Bytes())
 	if kind := d.s.Kind(); kind != jsontext.Object && kind != jsontext.None {
-		return message.Invalid(jsontensor.CodeMalformed, "expected a SeldonMessage, an object, found %s", kind)
+		return malformed("expected a SeldonMessage, an object, found %s", kind)
 	}
 	for d.s.Object(); d.failure == nil && d.s.NextKey(); {
 		d.member(d.s.Key())
@@ -66,8 +76,8 @@ func (d *decoder) member(key []byte) {
 			d.c.JSON = raw
 		}
 	case "customData":
-		if !d.s.TryNull() {
-			d.refuse("customData", "it is a protobuf message of a type of its own")
+		if raw := d.s.Skip(); string(raw) != "null" && d.one(customData) {
+			d.keep(keptCustom, raw)
 		}
 	default:
 		d.keep(kept+string(key), d.s.Skip())
@@ -77,17 +87,11 @@ func (d *decoder) member(key []byte) {
 // one notes the form of the payload, of which there is one.
 func (d *decoder) one(f form) bool {
 	if d.form != none && d.form != f {
-		d.s.Fail("expected one of data, strData, binData and jsonData, found %s and %s", d.form, f)
+		d.s.Fail("expected one of data, strData, binData, jsonData and customData, found %s and %s", d.form, f)
 		return false
 	}
 	d.form = f
 	return true
-}
-
-func (d *decoder) refuse(what, why string) {
-	if d.failure == nil {
-		d.failure = message.Invalid(jsontensor.CodeNoForm, "%s cannot be read as tensors: %s", what, why)
-	}
 }
 
 func (d *decoder) keep(name string, raw []byte) {
@@ -128,7 +132,7 @@ func (d *decoder) meta() {
 		case "tags":
 			d.c.Tags = jsontensor.ReadParameters(&d.s)
 		default:
-			name := kept + "meta." + string(key)
+			name := keptMeta + string(key)
 			d.keep(name, d.s.Skip())
 		}
 	}
@@ -148,8 +152,8 @@ func (d *decoder) data() {
 				d.dense()
 			}
 		case "tftensor":
-			if !d.s.TryNull() {
-				d.refuse("data.tftensor", "write it as data.tensor or data.ndarray")
+			if !d.s.TryNull() && d.one(tftensor) {
+				d.tensor(readTFTensor(&d.s))
 			}
 		default:
 			d.s.Skip()
@@ -205,7 +209,7 @@ func (d *decoder) dense() {
 	}
 	values.Shape = shape
 	if err := values.Check(); err != nil {
-		d.failure = message.Invalid(jsontensor.CodeMalformed, "data.tensor: %v", err)
+		d.failure = malformed("data.tensor: %v", err)
 		return
 	}
 	d.tensor(values)

@@ -16,6 +16,9 @@ const All = -1
 // data.tftensor's int_val, or a bare array; a fraction is cut off. Where there is no data it is All. What is no route (an empty array, text,
 // a number that no branch can have) is a failure. Whether there is such a branch is the caller's to check.
 func ParseRoute(w *message.Wire) (int, error) {
+	if w.Dialect == message.SeldonGRPC {
+		return parseRouteGRPC(w.Body.Bytes())
+	}
 	s := jsontext.NewScanner(w.Body.Bytes())
 	route, found := All, false
 	switch kind := s.Kind(); kind {
@@ -37,13 +40,37 @@ func ParseRoute(w *message.Wire) (int, error) {
 		s.Fail("expected a SeldonMessage or an array, found %s", kind)
 	}
 	if err := s.End(); err != nil {
-		return 0, &message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "the router's reply is no route: " + err.Error(),
-			Remedy: `a router answers {"data":{"ndarray":[[N]]}}`}
+		return 0, noRoute(err.Error())
 	}
 	if !found {
 		return All, nil
 	}
 	return route, nil
+}
+
+func noRoute(why string) *message.Failure {
+	return &message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "the router's reply is no route: " + why,
+		Remedy: `a router answers {"data":{"ndarray":[[N]]}}`}
+}
+
+// parseRouteGRPC reads a router's reply over gRPC.
+func parseRouteGRPC(b []byte) (int, error) {
+	var d grpcDecoder
+	if err := d.decode(b); err != nil {
+		return 0, noRoute(detail(err))
+	}
+	if len(d.c.Tensors) == 0 || d.payload.number != fieldData {
+		return All, nil
+	}
+	t := &d.c.Tensors[0]
+	v, ok := t.Float64At(0)
+	switch {
+	case t.Len() == 0:
+		return 0, noRoute("expected the number of a branch, found an empty array")
+	case !ok || t.Datatype == tensor.Bool || !(math.Abs(v) <= math.MaxInt32): // no number, or NaN
+		return 0, noRoute("expected the number of a branch, found " + t.Preview())
+	}
+	return int(v), nil
 }
 
 // routeOf reads the member data and returns the route in it, if any.
@@ -59,7 +86,7 @@ func routeOf(s *jsontext.Scanner) (route int, found bool) {
 				route, found = r, true
 			}
 		case "tftensor":
-			if r, ok := memberOf(s, "int_val"); ok {
+			if r, ok := memberOf(s, "intVal"); ok {
 				route, found = r, true
 			}
 		default:
@@ -74,7 +101,7 @@ func memberOf(s *jsontext.Scanner, name string) (route int, found bool) {
 		return 0, false
 	}
 	for s.Object(); s.NextKey(); {
-		if string(s.Key()) == name {
+		if same(s.Key(), name) {
 			route, found = first(s), true
 			continue
 		}

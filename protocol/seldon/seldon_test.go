@@ -47,6 +47,12 @@ func TestEveryFormOfDataBecomesOneTensor(t *testing.T) {
 		{`{"data":{"tensor":{"shape":null,"values":[1,2]}}}`, tensor.FP64, "[2]", "[1.0,2.0]"},
 		{`{"strData":"hé\n"}`, tensor.Bytes, "[1]", `"hé\n"`},
 		{`{"binData":"aGVsbG8="}`, tensor.Bytes, "[1]", `"hello"`},
+		{`{"data":{"tftensor":{"dtype":"DT_INT64","tensorShape":{"dim":[{"size":"2"}]},"int64Val":["9007199254740993","-1"]}}}`, tensor.Int64, "[2]", "[9007199254740993,-1]"},
+		{`{"data":{"tftensor":{"float_val":[1,"NaN","-Infinity"],"tensor_shape":{"dim":[{"size":3}]},"dtype":1}}}`, tensor.FP32, "[3]", "[1.0,NaN,-Infinity]"},
+		{`{"data":{"tftensor":{"dtype":"DT_HALF","tensorShape":{"dim":[{"size":"1"}]},"halfVal":[15360]}}}`, tensor.FP16, "[1]", "1.0"},
+		{`{"data":{"tftensor":{"dtype":"DT_BOOL","tensorShape":{"dim":[{"size":"2"}]},"boolVal":[true]}}}`, tensor.Bool, "[2]", "[true,true]"},
+		{`{"data":{"tftensor":{"dtype":"DT_STRING","stringVal":["aGk"],"tensorShape":{}}}}`, tensor.Bytes, "[]", `"hi"`},
+		{`{"data":{"tftensor":{"dtype":"DT_INT32","tensorShape":{"dim":[{"size":"1"}]},"tensorContent":"AQAAAA=="}}}`, tensor.Int32, "[1]", "1"},
 		{`{"meta":null,"status":null,"strData":null,"data":{"names":null,"ndarray":[]}}`, tensor.Untyped, "[0]", "[]"},
 	} {
 		got := decoded(t, c.text)
@@ -74,16 +80,21 @@ func TestMetaIsReadAndWrittenAgain(t *testing.T) {
 
 func TestWhatIsMalformedIsRefusedWithThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                                  "offset 0",
-		`[1]`:                               "expected a SeldonMessage, an object, found an array",
-		`{"data":{"ndarray":[[1],[2,3]]}}`:  "ragged",
-		`{"data":{"ndarray":[1,"a"]}}`:      "expected a number, found a string",
-		`{"data":{"ndarray":[null]}}`:       "found null",
-		`{"data":{"tftensor":{"dtype":1}}}`: "data.tftensor cannot be read as tensors",
-		`{"customData":{"@type":"x"}}`:      "customData cannot be read",
-		`{"strData":"a","binData":"YQ=="}`:  "expected one of data, strData, binData and jsonData, found strData and binData",
-		`{"binData":"%"}`:                   "expected base64",
-		`{"strData":1}`:                     "expected a string, found a number",
+		``:                                 "offset 0",
+		`[1]`:                              "expected a SeldonMessage, an object, found an array",
+		`{"data":{"ndarray":[[1],[2,3]]}}`: "ragged",
+		`{"data":{"ndarray":[1,"a"]}}`:     "expected a number, found a string",
+		`{"data":{"ndarray":[null]}}`:      "found null",
+		`{"strData":"a","binData":"YQ=="}`: "expected one of data, strData, binData, jsonData and customData, found strData and binData",
+		`{"data":{"tftensor":{}}}`:         "data.tftensor: expected a dtype",
+		`{"data":{"tftensor":{"dtype":"DT_COMPLEX64"}}}`:                                                          `dtype "DT_COMPLEX64" has no form`,
+		`{"data":{"tftensor":{"dtype":"DT_INT8","tensorShape":{"dim":[{"size":1}]},"intVal":[128]}}}`:             "element 0, 128, is out of range for INT8",
+		`{"data":{"tftensor":{"dtype":"DT_INT64","tensorShape":{"dim":[{"size":"1"}]},"int64Val":["1,2"]}}}`:      `"1,2" is no number`,
+		`{"data":{"tftensor":{"dtype":"DT_FLOAT","tensorShape":{"dim":[{"size":"1000000000"}]},"floatVal":[1]}}}`: "too many to repeat",
+		`{"data":{"tftensor":{"dtype":"DT_FLOAT","tensorShape":{"unknownRank":true}}}}`:                           "its shape is not known",
+		`{"data":{"tftensor":{"dtype":"DT_FLOAT","tensorContent":"%"}}}`:                                          "expected base64",
+		`{"binData":"%"}`: "expected base64",
+		`{"strData":1}`:   "expected a string, found a number",
 		`{"data":{"tensor":{"shape":[3],"values":[1]}}}`:                    "data.tensor: ",
 		`{"data":{"tensor":{"shape":[4611686018427387904,4],"values":[]}}}`: "data.tensor: ",
 		`{"data":{"tensor":{"shape":[-1],"values":[1]}}}`:                   "data.tensor: ",
@@ -119,7 +130,10 @@ func TestATensorIsSentInTheFormThatHoldsIt(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}
-	bad := message.Content{Tensors: []tensor.Tensor{tensor.OfStrings("x", "\xff")}}
+	if got := encoded(t, &message.Content{Tensors: []tensor.Tensor{tensor.OfStrings("x", "\xff")}}); got != `{"binData":"/w=="}` {
+		t.Errorf("bytes that are no text became %s", got)
+	}
+	bad := message.Content{Tensors: []tensor.Tensor{tensor.OfStrings("x", "\xff", "a")}}
 	_, err := Codec{}.EncodeRequest([]*message.Message{message.FromContent(&bad)}, &message.Target{})
 	if err == nil || !strings.Contains(err.Error(), `tensor "x": element 0 is not UTF-8`) {
 		t.Errorf("bytes that are no text: %v", err)
@@ -137,6 +151,8 @@ func TestAReplyMirrorsTheFormInWhichTheClientAsked(t *testing.T) {
 		{`{"data":{"ndarray":[[1]]}}`, score, `{"data":{"names":["score"],"ndarray":[0.5]},"meta":{"puid":"id"}}`},
 		{`{"data":{"tensor":{"values":[1]}}}`, score, `{"data":{"names":["score"],"tensor":{"shape":[1],"values":[0.5]}},"meta":{"puid":"id"}}`},
 		{`{"data":{"tensor":{"values":[1]}}}`, label, `{"data":{"names":["label"],"ndarray":["good"]},"meta":{"puid":"id"}}`},
+		{`{"data":{"tftensor":{"dtype":"DT_FLOAT"}}}`, score, `{"data":{"names":["score"],"tftensor":{"dtype":"DT_DOUBLE","tensorShape":{"dim":[{"size":"1"}]},"tensorContent":"AAAAAAAA4D8="}},"meta":{"puid":"id"}}`},
+		{`{"data":{"tftensor":{"dtype":"DT_FLOAT"}}}`, label, `{"data":{"names":["label"],"tftensor":{"dtype":"DT_STRING","tensorShape":{"dim":[{"size":"1"}]},"stringVal":["Z29vZA=="]}},"meta":{"puid":"id"}}`},
 		{`{"strData":"x"}`, label, `{"strData":"good","meta":{"puid":"id"}}`},
 		{`{"strData":"x"}`, score, `{"data":{"names":["score"],"tensor":{"shape":[1],"values":[0.5]}},"meta":{"puid":"id"}}`},
 		{`{"binData":"eA=="}`, label, `{"binData":"Z29vZA==","meta":{"puid":"id"}}`},

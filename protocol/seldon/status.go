@@ -3,7 +3,10 @@ package seldon
 import (
 	"strconv"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 )
@@ -35,6 +38,37 @@ func (st *statusText) read(s *jsontext.Scanner) {
 	}
 }
 
+// readGRPC reads a Status, or another piece of it.
+func (st *statusText) readGRPC(b []byte) (err error) {
+	st.exists = true
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("status")
+		}
+		b = rest
+		switch {
+		case f.is(1, protowire.VarintType):
+			st.code = strconv.Itoa(int(int32(f.num)))
+		case f.is(2, protowire.BytesType):
+			st.info, err = f.text("status.info")
+		case f.is(3, protowire.BytesType):
+			st.reason, err = f.text("status.reason")
+		case f.is(4, protowire.VarintType):
+			st.failed = int32(f.num) == 1
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failure is that of a server which answered so, with a status of success around it and no payload.
+func (st *statusText) failure() *message.Failure {
+	return &message.Failure{Code: jsontensor.CodeMalformed, Kind: message.BadReply, Detail: "the server answered FAILURE: " + st.String()}
+}
+
 // text reads a string, or the text of any other value.
 func text(s *jsontext.Scanner) string {
 	if s.Kind() == jsontext.String {
@@ -62,8 +96,13 @@ func (st *statusText) String() string {
 }
 
 // ErrorText returns what a server says in the body of an error: its reason and info, or the body's text where it is no
-// Status.
+// Status. Over gRPC errors have no body: it is what a message's Status says, if any.
 func ErrorText(w *message.Wire) string {
+	if w.Dialect == message.SeldonGRPC {
+		var d grpcDecoder
+		_ = d.decode(w.Body.Bytes()) // what has been read is enough
+		return d.status.String()
+	}
 	var d decoder
 	if d.decode(w) == nil && d.status.exists {
 		if s := d.status.String(); s != "" {
@@ -71,6 +110,28 @@ func ErrorText(w *message.Wire) string {
 		}
 	}
 	return string(w.Body.Bytes()[:min(w.Body.Len(), 1<<10)])
+}
+
+// grpcStatus returns the gRPC code of a failure: its kind's, or that of the server's own answer.
+func grpcStatus(f *message.Failure) int {
+	if f.Kind != message.FailedUpstream || f.Reply == nil || f.Reply.Wire() == nil || f.Reply.Status() == 0 {
+		return f.Kind.GRPC()
+	}
+	status := f.Reply.Status()
+	if f.Reply.Wire().Dialect.GRPC() {
+		return status
+	}
+	switch status {
+	case 401:
+		return 16
+	case 408:
+		return 4
+	case 409:
+		return 10
+	case 502:
+		return 14
+	}
+	return message.KindOf(status).GRPC()
 }
 
 // EncodeFailure renders f as a Status with its HTTP status. The error of a Seldon server passes as it came.

@@ -1,0 +1,169 @@
+package seldon
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/tensor"
+)
+
+// The fields of SeldonMessage.
+const (
+	fieldStatus = 1
+	fieldMeta   = 2
+	fieldData   = 3
+	fieldBin    = 4
+	fieldStr    = 5
+	fieldJSON   = 6
+	fieldCustom = 7
+)
+
+// grpcDecoder reads one SeldonMessage.
+type grpcDecoder struct {
+	c       message.Content
+	payload choice
+	status  statusText
+}
+
+func (d *grpcDecoder) decode(b []byte) error {
+	var meta Meta
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("the body")
+		}
+		b = rest
+		if f.kind != protowire.BytesType {
+			continue
+		}
+		var err error
+		switch f.number {
+		case fieldStatus:
+			err = d.status.readGRPC(f.bytes)
+		case fieldMeta:
+			err = meta.readGRPC(f.bytes)
+		case fieldData, fieldJSON, fieldCustom:
+			d.payload.message(f)
+		case fieldBin, fieldStr:
+			d.payload.scalar(f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	meta.into(&d.c)
+	return d.content()
+}
+
+// content turns the payload to tensors.
+func (d *grpcDecoder) content() (err error) {
+	b := d.payload.bytes
+	switch d.payload.number {
+	case fieldData:
+		return d.data(b)
+	case fieldStr:
+		if _, err := d.payload.text("strData"); err != nil {
+			return err
+		}
+		d.c.Tensors, d.c.Scalar = []tensor.Tensor{oneElement(b)}, true
+	case fieldBin:
+		d.c.Tensors, d.c.Scalar = []tensor.Tensor{oneElement(b)}, true
+	case fieldJSON:
+		d.c.JSON, err = appendValueJSON(nil, b, "jsonData", 0)
+	case fieldCustom:
+		d.c.Parameters.Set(keptAny, tensor.StringOf(base64.StdEncoding.EncodeToString(b)))
+	}
+	return err
+}
+
+func oneElement(b []byte) tensor.Tensor {
+	return tensor.Tensor{Datatype: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendBytes(make([]byte, 0, 4+len(b)), b)}
+}
+
+// data reads a DefaultData.
+func (d *grpcDecoder) data(b []byte) error {
+	var values choice
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("data")
+		}
+		b = rest
+		switch {
+		case f.is(1, protowire.BytesType):
+			name, err := f.text("a name in data.names")
+			if err != nil {
+				return err
+			}
+			d.c.Names = append(d.c.Names, name)
+		case f.kind == protowire.BytesType && f.number >= 2 && f.number <= 4:
+			values.message(f)
+		}
+	}
+	if values.number == 0 {
+		return nil
+	}
+	var t tensor.Tensor
+	var err error
+	switch dataForms[values.number] {
+	case dense:
+		t, err = readDense(values.bytes)
+	case ndarray:
+		t, err = readList(values.bytes)
+	case tftensor:
+		t, err = readTensorProto(values.bytes)
+	}
+	if err != nil {
+		return err
+	}
+	d.c.Tensors = []tensor.Tensor{t}
+	return nil
+}
+
+// readDense reads a Tensor. Values that came packed in one piece are a view of b; without a shape they are a vector.
+func readDense(b []byte) (tensor.Tensor, error) {
+	t := tensor.Tensor{Datatype: tensor.FP64}
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return t, truncated("data.tensor")
+		}
+		b = rest
+		switch {
+		case f.is(1, protowire.VarintType):
+			t.Shape = append(t.Shape, int64(int32(f.num)))
+		case f.is(1, protowire.BytesType):
+			for packed := f.bytes; len(packed) > 0 && len(t.Shape) <= maxAxes; {
+				v, n := protowire.ConsumeVarint(packed)
+				if n < 0 {
+					return t, truncated("the shape of data.tensor")
+				}
+				t.Shape, packed = append(t.Shape, int64(int32(v))), packed[n:]
+			}
+		case f.is(2, protowire.Fixed64Type):
+			t.Data = binary.LittleEndian.AppendUint64(t.Data, f.num)
+		case f.is(2, protowire.BytesType):
+			if len(f.bytes)%8 != 0 {
+				return t, malformed("data.tensor: its values are cut in the middle of an element")
+			}
+			if len(t.Data) == 0 {
+				t.Data = f.bytes // without room behind, so that more is appended elsewhere
+			} else {
+				t.Data = append(t.Data, f.bytes...)
+			}
+		}
+		if len(t.Shape) > maxAxes {
+			return t, malformed("data.tensor: expected at most %d axes", maxAxes)
+		}
+	}
+	if t.Shape == nil {
+		t.Shape = []int64{int64(len(t.Data) / 8)}
+	}
+	if err := t.Check(); err != nil {
+		return t, malformed("data.tensor: %v", err)
+	}
+	return t, nil
+}
