@@ -17,9 +17,10 @@ const (
 	OpenAI
 	Plain
 	Ask
+	TFServingREST
 )
 
-var dialectNames = [...]string{"opaque", "oip-rest", "oip-grpc", "seldon-rest", "seldon-grpc", "kserve-v1", "tfserving-grpc", "mlflow", "bentoml", "openai", "plain", "ask"}
+var dialectNames = [...]string{"opaque", "oip-rest", "oip-grpc", "seldon-rest", "seldon-grpc", "kserve-v1", "tfserving-grpc", "mlflow", "bentoml", "openai", "plain", "ask", "tfserving-rest"}
 
 func (d Dialect) String() string {
 	if int(d) < len(dialectNames) {

@@ -1,0 +1,165 @@
+package tfserving
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/millrace/millrace/protocol/body"
+)
+
+// spec is a ModelSpec: which model, which version, or which label of one, and which signature.
+type spec struct {
+	name, label, signature string
+	number                 int64
+	numbered               bool // the version is number, not label
+}
+
+// merge adds what b says to s: a message in pieces is merged, and of each field the last counts.
+func (s *spec) merge(b []byte) error {
+	return each(b, "model_spec", func(f *field) (err error) {
+		switch {
+		case f.is(1, protowire.BytesType):
+			s.name, err = f.text("the name in model_spec")
+		case f.is(2, protowire.BytesType):
+			if !s.numbered {
+				s.numbered, s.number, s.label = true, 0, ""
+			}
+			err = each(f.bytes, "the version in model_spec", func(f *field) error {
+				if f.is(1, protowire.VarintType) {
+					s.number = int64(f.num)
+				}
+				return nil
+			})
+		case f.is(3, protowire.BytesType):
+			s.signature, err = f.text("signature_name in model_spec")
+		case f.is(4, protowire.BytesType):
+			s.numbered = false
+			s.label, err = f.text("version_label in model_spec")
+		}
+		return err
+	})
+}
+
+// version returns the version or the label as text. A label that is a number would be taken for a version and is refused.
+func (s *spec) version() (string, error) {
+	switch {
+	case s.numbered:
+		return strconv.FormatInt(s.number, 10), nil
+	case isNumber(s.label):
+		f := malformed("version_label '%s' of model '%s' is a number", s.label, s.name)
+		f.Remedy = "send it as version, or give the version another label"
+		return "", f
+	}
+	return s.label, nil
+}
+
+// appendSpec appends a ModelSpec as field number of a message.
+func appendSpec(dst []byte, number protowire.Number, name, version, signature string) []byte {
+	dst, at := open(dst, number)
+	return seal(appendText(appendModel(dst, name, version), 3, signature), at)
+}
+
+// appendModel appends the fields of a ModelSpec that name a model and its version.
+func appendModel(dst []byte, name, version string) []byte {
+	dst = appendText(dst, 1, name)
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return appendText(dst, 4, version)
+	}
+	dst, at := open(dst, 2)
+	return seal(appendInt(dst, 1, n), at)
+}
+
+// PeekModel returns the name in the model_spec of a PredictRequest, or of any other request of the protocol, and the version or its
+// label: the last ones, as protobuf has it, wherever they stand. It passes over tensors without reading or joining them; its cost grows
+// with the number of fields.
+func PeekModel(b *body.Body) (name, version string, err error) {
+	var s spec
+	if err := peek(b, &s, nil); err != nil {
+		return "", "", err
+	}
+	version, err = s.version()
+	return s.name, version, err
+}
+
+// peek reads a request's model_spec to s and shows every field to visit where there is one.
+func peek(b *body.Body, s *spec, visit func(f *span, spec []byte) error) error {
+	w := fieldsOf(b)
+	read := 0
+	for {
+		f, ok, err := w.next()
+		if err != nil || !ok {
+			return err
+		}
+		var text []byte
+		if f.bytes && f.number == request.spec {
+			if read += f.to - f.from; read > maxSpec {
+				return malformed("model_spec: expected at most %d bytes, got more", maxSpec)
+			}
+			piece := b.Slice(f.data, f.to)
+			text = piece.AppendTo(nil)
+			piece.Release()
+			if err := s.merge(text); err != nil {
+				return err
+			}
+		}
+		if visit != nil {
+			if err := visit(&f, text); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// RenameModel returns b, a request of the protocol, with another name and version or label (none where empty) in its model_spec, and
+// everything else, signature and unknown fields too, as it is: the same memory, shared. Only the new model_spec takes memory, charged to
+// budget. The caller owns the result's reference and keeps its own of b.
+func RenameModel(b *body.Body, name, version string, budget *body.Budget) (*body.Body, error) {
+	head, at := open(nil, protowire.Number(request.spec))
+	head = appendModel(head, name, version)
+	pieces := make([]*body.Body, 1, 4) // the first is the new model_spec
+	defer func() {
+		for _, p := range pieces {
+			p.Release()
+		}
+	}()
+	var s spec
+	from := 0
+	err := peek(b, &s, func(f *span, text []byte) error {
+		if !f.bytes || f.number != request.spec {
+			return nil
+		}
+		head = appendRest(head, text)
+		if f.from > from {
+			pieces = append(pieces, b.Slice(from, f.from))
+		}
+		from = f.to
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if from < b.Len() {
+		pieces = append(pieces, b.Slice(from, b.Len()))
+	}
+	if pieces[0], err = body.Copy(budget, seal(head, at)); err != nil {
+		return nil, err
+	}
+	return body.Join(pieces...), nil
+}
+
+// appendRest appends the fields of a ModelSpec, which has been read, that do not name a model and its version.
+func appendRest(dst, b []byte) []byte {
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			break
+		}
+		if f.number != 1 && f.number != 2 && f.number != 4 {
+			dst = append(dst, b[:len(b)-len(rest)]...)
+		}
+		b = rest
+	}
+	return dst
+}
