@@ -30,7 +30,8 @@ type pending struct {
 	tolerate bool
 	deadline time.Time
 	target   message.Target
-	unfollow func() // of a shadow's
+	unfollow func()     // of a shadow's
+	received *reception // by a goroutine, see WaitAny
 	// The reply, unless it is a shadow's.
 	fields headView
 	wire   message.Wire
@@ -76,6 +77,11 @@ func (p *pending) close() {
 	if p.unfollow != nil {
 		p.unfollow()
 	}
+	if r := p.received; r != nil {
+		p.call.Cancel() // nothing to do where the reply was taken
+		<-r.done
+		r.body.Release()
+	}
 	if p.call != nil {
 		p.call.Close()
 	}
@@ -89,7 +95,7 @@ func (p *pending) Wait() (*message.Message, error) {
 	if p.failed != nil {
 		return nil, p.failed
 	}
-	h, b, trailers, err := p.call.Wait()
+	h, b, trailers, err := p.response()
 	s := p.session
 	s.note(p.call)
 	if err != nil {

@@ -40,9 +40,10 @@ func (servers) Route(reply *message.Message) (int, error) {
 // Start implements engine.Servers.
 func (v servers) Start(run *engine.Run, call *engine.Call) engine.Pending {
 	s, _ := run.Handle.(*session)
-	if run.Detached {
-		s = &session{filter: v.filter, client: message.Opaque, detached: true}
+	if s == nil { // a shadow's first call
+		s = &session{filter: v.filter, client: message.Opaque, detached: run.Detached}
 		s.fields, _ = run.Head.(*fields)
+		run.Handle = s
 	}
 	p := pendings.Get().(*pending)
 	p.session = s

@@ -40,6 +40,7 @@ type session struct {
 	names    []string
 	head     stream.ResponseHead
 	run      *engine.Run
+	wake     chan struct{}              // see WaitAny
 	interim  func(*stream.ResponseHead) // passes a 1xx head on; made once, for the session is used again
 
 	mu       sync.Mutex // guards what follows

@@ -57,7 +57,7 @@ spec:
 // held is a server that keeps its requests until it is opened.
 type held struct {
 	next http.Handler
-	open chan struct{}
+	open <-chan struct{}
 }
 
 func (h held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,8 @@ func (h held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestShadowsReadTheirRequestAfterItsAnswer has shadows decode, send and compare when the request that they shadow is long
 // over and its memory serves others.
 func TestShadowsReadTheirRequestAfterItsAnswer(t *testing.T) {
-	slow, count := held{upper("m"), make(chan struct{})}, held{lengths(), make(chan struct{})}
+	open := make(chan struct{})
+	slow, count := held{upper("m"), open}, held{lengths(), open}
 	var mu sync.Mutex
 	seen := map[string]int{}
 	servers := map[string]http.Handler{"UP": upper("m"), "SLOW": slow, "LEN": count}
@@ -99,8 +100,7 @@ func TestShadowsReadTheirRequestAfterItsAnswer(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	close(slow.open)
-	close(count.open)
+	close(open)
 	p.filter.Taps().Wait()
 	same := uint64(0)
 	for _, key := range []string{"watched", "compared"} {
@@ -121,7 +121,8 @@ func TestShadowsReadTheirRequestAfterItsAnswer(t *testing.T) {
 
 // TestAShadowOfAnIntermediateValueKeepsItsBytes shadows a message that was made of the bytes of an earlier reply.
 func TestAShadowOfAnIntermediateValueKeepsItsBytes(t *testing.T) {
-	slow := held{upper("m"), make(chan struct{})}
+	open := make(chan struct{})
+	slow := held{nil, open}
 	var mu sync.Mutex
 	got, want := map[string]bool{}, map[string]bool{}
 	recorder := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +143,7 @@ func TestAShadowOfAnIntermediateValueKeepsItsBytes(t *testing.T) {
 		}
 		want[strings.ToUpper(text)] = true
 	}
-	close(slow.open)
+	close(open)
 	p.filter.Taps().Wait()
 	mu.Lock()
 	defer mu.Unlock()
