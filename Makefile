@@ -23,7 +23,11 @@ BASE     ?=
 
 demo:
 	@mkdir -p $(BIN)
-	@$(GO) build -o $(BIN)/demo ./conformance/demo
+	@echo "building millrace and installing model servers; the first time takes some minutes"
+	@$(GO) build -o $(BIN)/environment ./conformance/environment
+	@$(BIN)/environment fastapi kserve mlserver seldon >/dev/null & installed=$$!; \
+	$(GO) build -o $(BIN)/ ./cmd/millrace ./conformance/demo; built=$$?; \
+	wait $$installed && exit $$built
 	@$(BIN)/demo $(if $(KEEP),-keep)
 
 build:
