@@ -5,6 +5,7 @@ import (
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/tensor"
 )
 
 // Codec is the codec of SeldonMessages over REST.
@@ -79,7 +80,7 @@ func bodyOf(m *message.Message, t *message.Target) (*body.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := encoder{buf: make([]byte, 0, 256), extent: extentOf(c), form: namedForm(c)}
+	e := encoder{buf: make([]byte, 0, 256), extent: extentOf(c), form: wishOf(m, c)}
 	if err := e.message(c, c.ID, c.Parameters.Under(t.Parameters)); err != nil {
 		return nil, err
 	}
@@ -94,10 +95,23 @@ func extentOf(c *message.Content) jsontensor.Extent {
 	return jsontensor.Whole
 }
 
-// namedForm returns the form that a contract chose by the tensor's name.
-func namedForm(c *message.Content) form {
-	if len(c.Tensors) == 1 {
-		return formNamed(c.Tensors[0].Name)
+// wishOf returns the form in which a server gets m: the one that a contract chose by the tensor's name, else the one in which it came
+// over the other transport, else strData for a text by itself.
+func wishOf(m *message.Message, c *message.Content) form {
+	if len(c.Tensors) != 1 {
+		return none
+	}
+	t := &c.Tensors[0]
+	if f := formNamed(t.Name); f != none {
+		return f
+	}
+	if w := m.Wire(); w != nil && unmapped(w) {
+		if f := formOf(w); f != none {
+			return f
+		}
+	}
+	if c.Scalar && t.Name == "" && t.Datatype == tensor.Bytes {
+		return strData
 	}
 	return none
 }

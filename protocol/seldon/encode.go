@@ -2,6 +2,7 @@ package seldon
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,6 +101,7 @@ func (e *encoder) ndarray(t *tensor.Tensor) (err error) {
 		return noForm("tensor %q: shape %v has no form as nested lists: an axis after an empty one would be lost", t.Name, t.Shape)
 	}
 	e.key("ndarray")
+	e.buf = slices.Grow(e.buf, len(t.Data))
 	e.buf, err = jsontensor.Append(e.buf, vector(t))
 	return err
 }
@@ -118,6 +120,7 @@ func (e *encoder) dense(t *tensor.Tensor) error {
 		e.buf = strconv.AppendInt(e.buf, n, 10)
 	}
 	e.buf = append(e.buf, `],"values":`...)
+	e.buf = slices.Grow(e.buf, len(v.Data))
 	if e.buf, err = tensor.AppendJSON(e.buf, &v, tensor.Flat); err != nil {
 		return noForm("tensor %q: %v", t.Name, err)
 	}

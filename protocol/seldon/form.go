@@ -41,8 +41,12 @@ func formNamed(name string) form {
 // formOf tells the form of a client's request without decoding it.
 func formOf(w *message.Wire) form {
 	switch {
-	case w == nil || isForm(w):
+	case w == nil:
 		return none
+	case w.Dialect == message.SeldonREST && isForm(w):
+		var d decoder
+		_ = d.decode(w) // what has been read is enough
+		return d.form
 	case w.Dialect == message.SeldonREST:
 		return formREST(w.Body.Bytes())
 	case w.Dialect == message.SeldonGRPC:

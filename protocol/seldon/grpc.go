@@ -69,7 +69,7 @@ func bodyOfGRPC(m *message.Message, t *message.Target) (*body.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := grpcEncoder{buf: make([]byte, 0, sizeOf(c)), extent: extentOf(c), form: namedForm(c)}
+	e := grpcEncoder{buf: make([]byte, 0, sizeOf(c)), extent: extentOf(c), form: wishOf(m, c)}
 	if err := e.message(c, c.ID, c.Parameters.Under(t.Parameters)); err != nil {
 		return nil, err
 	}

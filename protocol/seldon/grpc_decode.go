@@ -74,9 +74,28 @@ func (d *grpcDecoder) content() (err error) {
 	case fieldJSON:
 		d.c.JSON, err = appendValueJSON(nil, b, "jsonData", 0)
 	case fieldCustom:
+		if err := checkAny(b); err != nil {
+			return err
+		}
 		d.c.Parameters.Set(keptAny, tensor.StringOf(base64.StdEncoding.EncodeToString(b)))
 	}
 	return err
+}
+
+// checkAny checks that b is a google.protobuf.Any, whatever is in it: it will be passed on as it is.
+func checkAny(b []byte) error {
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("customData")
+		}
+		if b = rest; f.is(1, protowire.BytesType) {
+			if _, err := f.text("customData.type_url"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func oneElement(b []byte) tensor.Tensor {

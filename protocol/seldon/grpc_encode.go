@@ -3,6 +3,7 @@ package seldon
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -95,37 +96,75 @@ func (e *grpcEncoder) json(c *message.Content) error {
 	return nil
 }
 
-func (e *grpcEncoder) data(c *message.Content, t *tensor.Tensor, f form) (err error) {
-	at, inner := 0, 0
-	e.buf, at = open(e.buf, fieldData)
+func (e *grpcEncoder) data(c *message.Content, t *tensor.Tensor, f form) error {
+	var room [128]byte
+	names := room[:0]
 	for _, name := range columns(c, t) {
 		if !utf8.ValidString(name) {
 			return noForm("data.names: %q is not UTF-8", name)
 		}
-		e.buf = appendText(e.buf, 1, name)
+		names = appendText(names, 1, name)
 	}
 	switch f {
 	case dense:
-		e.buf, inner = open(e.buf, 2)
-		e.buf, err = appendDense(e.buf, vector(t))
+		v, err := doubles(vector(t))
+		if err != nil {
+			return inexact(t, err)
+		}
+		head, err := appendShape(nil, &v)
+		if err != nil {
+			return err
+		}
+		e.block(names, 2, head, 2, v.Data)
 	case tftensor:
-		e.buf, inner = open(e.buf, 4)
-		var v tensor.Tensor
-		if v, err = typed(t); err == nil {
-			e.buf = appendTensorProto(e.buf, &v)
+		v, err := typed(t)
+		if err != nil {
+			return inexact(t, err)
+		}
+		head := appendTensorHead(nil, &v)
+		if v.Datatype == tensor.Bytes {
+			e.block(names, 4, appendStrings(head, &v), 0, nil)
+		} else {
+			e.block(names, 4, head, tfContent, v.Data)
 		}
 	default:
-		e.buf, inner = open(e.buf, 3)
-		v := *vector(t)
-		if t.Datatype != tensor.Bool && t.Datatype != tensor.Bytes {
-			v, err = doubles(&v)
-		}
-		if err == nil {
-			e.buf, err = appendList(e.buf, &v)
-		}
+		return e.list(names, vector(t))
 	}
-	if err != nil {
-		return inexact(t, err)
+	return nil
+}
+
+// block appends a DefaultData: its names, then a message that starts with head and, unless they are empty, ends with the bytes of one field. Lengths
+// are computed beforehand, so that these, which may be many, are moved once.
+func (e *grpcEncoder) block(names []byte, number protowire.Number, head []byte, last protowire.Number, content []byte) {
+	inner := len(head)
+	if len(content) > 0 {
+		inner += 1 + protowire.SizeBytes(len(content))
+	}
+	e.buf = protowire.AppendTag(e.buf, fieldData, protowire.BytesType)
+	e.buf = protowire.AppendVarint(e.buf, uint64(len(names)+1+protowire.SizeBytes(inner)))
+	e.buf = protowire.AppendTag(append(e.buf, names...), number, protowire.BytesType)
+	e.buf = append(protowire.AppendVarint(e.buf, uint64(inner)), head...)
+	if len(content) > 0 {
+		e.buf = appendText(e.buf, last, content)
+	}
+}
+
+// list appends a DefaultData with an ndarray.
+func (e *grpcEncoder) list(names []byte, t *tensor.Tensor) error {
+	v := *t
+	if t.Datatype != tensor.Bool && t.Datatype != tensor.Bytes {
+		var err error
+		if v, err = doubles(t); err != nil {
+			return inexact(t, err)
+		}
+		e.buf = slices.Grow(e.buf, len(v.Data)/8*11)
+	}
+	at, inner := 0, 0
+	e.buf, at = open(e.buf, fieldData)
+	e.buf, inner = open(append(e.buf, names...), 3)
+	var err error
+	if e.buf, err = appendList(e.buf, &v); err != nil {
+		return err
 	}
 	e.buf = seal(seal(e.buf, inner), at)
 	return nil
@@ -133,32 +172,21 @@ func (e *grpcEncoder) data(c *message.Content, t *tensor.Tensor, f form) (err er
 
 // inexact says that t has no exact form among doubles, and which form there is.
 func inexact(t *tensor.Tensor, err error) error {
-	if f, ok := err.(*message.Failure); ok {
-		return f
-	}
 	f := noForm("tensor %q: %v", t.Name, err)
 	f.Remedy = "Seldon's numbers over gRPC are doubles; name the contract's tensor tftensor, or ask with data.tftensor"
 	return f
 }
 
-// appendDense appends the content of a Tensor.
-func appendDense(dst []byte, t *tensor.Tensor) ([]byte, error) {
-	v, err := doubles(t)
-	if err != nil {
-		return dst, err
-	}
+// appendShape appends the shape of a Tensor.
+func appendShape(dst []byte, t *tensor.Tensor) ([]byte, error) {
 	dst, at := open(dst, 1)
-	for _, n := range v.Shape {
+	for _, n := range t.Shape {
 		if n > math.MaxInt32 {
 			return dst, noForm("tensor %q: an axis of %d is longer than data.tensor has them", t.Name, n)
 		}
 		dst = protowire.AppendVarint(dst, uint64(n))
 	}
-	dst = seal(dst, at)
-	if len(v.Data) > 0 {
-		dst = appendText(dst, 2, v.Data)
-	}
-	return dst, nil
+	return seal(dst, at), nil
 }
 
 // meta appends the meta where there is something to say in it: the parameters and the errors of a partial answer are among its tags.

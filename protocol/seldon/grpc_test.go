@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
@@ -252,10 +254,10 @@ func TestACombinerOverGRPCGetsTheChildrensBytes(t *testing.T) {
 		t.Error("the first child's bytes were changed")
 	}
 	list := reference(t, "SeldonMessageList", out.Body.Bytes())
-	want, _ := protoOf(t, "SeldonMessageList", `seldonMessages{data{tensor{shape:1 values:1}} meta{puid:"a"}} seldonMessages{data{tensor{shape:1 values:2}}} seldonMessages{data{tensor{shape:[1,1] values:3}}}`)
+	want, _ := protoOf(t, "SeldonMessageList", `seldonMessages{data{tensor{shape:1 values:1}} meta{puid:"a"}} seldonMessages{data{tensor{shape:1 values:2}}} seldonMessages{data{ndarray{values{list_value{values{number_value:3}}}}}}`)
 	messages := list.Get(list.Descriptor().Fields().ByNumber(1)).List()
 	messages.Get(0).Message().SetUnknown(nil)
-	if fmt.Sprint(list) != fmt.Sprint(want) {
+	if !proto.Equal(list, want) {
 		t.Errorf("got  %v\nwant %v", list, want)
 	}
 	if empty, err := (GRPC{}).EncodeRequest(nil, &message.Target{Method: message.Aggregate}); err != nil || empty.Body.Len() != 0 {

@@ -88,7 +88,7 @@ func TestWhatIsMalformedIsRefusedWithThePlace(t *testing.T) {
 		`{"strData":"a","binData":"YQ=="}`: "expected one of data, strData, binData, jsonData and customData, found strData and binData",
 		`{"data":{"tftensor":{}}}`:         "data.tftensor: expected a dtype",
 		`{"data":{"tftensor":{"dtype":"DT_COMPLEX64"}}}`:                                                          `dtype "DT_COMPLEX64" has no form`,
-		`{"data":{"tftensor":{"dtype":"DT_INT8","tensorShape":{"dim":[{"size":1}]},"intVal":[128]}}}`:             "element 0, 128, is out of range for INT8",
+		`{"data":{"tftensor":{"dtype":"DT_INT8","tensorShape":{"dim":[{"size":1}]},"intVal":[128]}}}`:             "element 0, 128, is beyond what the datatype can hold for INT8",
 		`{"data":{"tftensor":{"dtype":"DT_INT64","tensorShape":{"dim":[{"size":"1"}]},"int64Val":["1,2"]}}}`:      `"1,2" is no number`,
 		`{"data":{"tftensor":{"dtype":"DT_FLOAT","tensorShape":{"dim":[{"size":"1000000000"}]},"floatVal":[1]}}}`: "too many to repeat",
 		`{"data":{"tftensor":{"dtype":"DT_FLOAT","tensorShape":{"unknownRank":true}}}}`:                           "its shape is not known",

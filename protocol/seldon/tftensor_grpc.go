@@ -148,8 +148,8 @@ func appendElement(t *tensor.Tensor, v uint64) (err error) {
 	return nil
 }
 
-// appendTensorProto appends the content of a TensorProto; t has a type of TensorFlow's.
-func appendTensorProto(dst []byte, t *tensor.Tensor) []byte {
+// appendTensorHead appends the content of a TensorProto but for the elements; t has a type of TensorFlow's.
+func appendTensorHead(dst []byte, t *tensor.Tensor) []byte {
 	dst = appendVarint(dst, tfDtype, uint64(tfOf(t.Datatype).number))
 	dst, shape := open(dst, tfShape)
 	for _, n := range t.Shape {
@@ -157,18 +157,17 @@ func appendTensorProto(dst []byte, t *tensor.Tensor) []byte {
 		dst, at = open(dst, 2)
 		dst = seal(appendVarint(dst, 1, uint64(n)), at)
 	}
-	dst = seal(dst, shape)
-	if t.Datatype != tensor.Bytes {
-		if len(t.Data) > 0 {
-			dst = appendText(dst, tfContent, t.Data)
-		}
-		return dst
-	}
+	return seal(dst, shape)
+}
+
+// appendStrings appends the elements of a TensorProto of strings.
+func appendStrings(dst []byte, t *tensor.Tensor) []byte {
+	number := protowire.Number(tfOf(tensor.Bytes).field)
 	for walk := t.Strings(); ; {
 		element, ok := walk.Next()
 		if !ok {
 			return dst
 		}
-		dst = appendText(dst, protowire.Number(tfOf(tensor.Bytes).field), element)
+		dst = appendText(dst, number, element)
 	}
 }
