@@ -74,11 +74,13 @@ func Begin(req *Request) *Call {
 	}
 	if req.Body.Len() <= sendInline {
 		c.attempt.noDial = true
-		if c.try(); c.failure != errNotReady {
+		c.try()
+		c.attempt.noDial = false // another try, in Wait, may make a connection
+		if c.failure != errNotReady {
 			return c
 		}
 	}
-	c.async, c.attempt.noDial, c.started = true, false, make(chan struct{})
+	c.async, c.started = true, make(chan struct{})
 	c.arm()
 	go func() {
 		defer close(c.started)

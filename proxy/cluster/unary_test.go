@@ -135,8 +135,13 @@ func TestTheRetryRule(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld()
-			w.set(a1, &server{answer: tc.answer})
+			w.set(a1, &server{})
 			c := w.cluster(t, w.registry(t), static("c", a1))
+			// The first try is on a connection that was used before, where most requests are.
+			if status, _, err := exchange(t, Request{Cluster: c}); err != nil || status != 200 {
+				t.Fatalf("the request before: %d %v", status, err)
+			}
+			w.set(a1, &server{answer: tc.answer})
 			call := Begin(&Request{Cluster: c, Head: head("/"), Idempotent: tc.idempotent, Policy: tc.policy})
 			defer call.Close()
 			h, b, _, err := call.Wait()
@@ -152,6 +157,21 @@ func TestTheRetryRule(t *testing.T) {
 				t.Errorf("%d tries, want %d", call.Tries(), tc.tries)
 			}
 		})
+	}
+}
+
+func TestAFirstTryOnANewConnectionIsRetriedToo(t *testing.T) {
+	w := newWorld()
+	var tries atomic.Int32
+	w.set(a1, &server{answer: func(*fakeUpstream) error {
+		if tries.Add(1) == 1 {
+			return stream.ErrReset
+		}
+		return nil
+	}})
+	c := w.cluster(t, w.registry(t), static("c", a1))
+	if status, _, err := exchange(t, Request{Cluster: c, Idempotent: true}); err != nil || status != 200 {
+		t.Errorf("got %d %v", status, err)
 	}
 }
 
