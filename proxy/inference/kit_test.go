@@ -15,11 +15,16 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	grpcmd "google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/oip"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/filter"
 	"github.com/millrace/millrace/proxy/http1"
@@ -310,4 +315,26 @@ func anyOf(set map[string]bool) string {
 		return s
 	}
 	return ""
+}
+
+// grpcClient asks ModelInfer by one connection.
+type grpcClient struct{ conn *grpc.ClientConn }
+
+func (p *proxied) connect(t testing.TB) grpcClient {
+	t.Helper()
+	conn, err := grpc.NewClient(p.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return grpcClient{conn}
+}
+
+func (c grpcClient) ask(in []byte, fields ...string) ([]byte, grpcmd.MD, grpcmd.MD, *status.Status) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var out []byte
+	var head, trailer grpcmd.MD
+	err := c.conn.Invoke(grpcmd.AppendToOutgoingContext(ctx, fields...), oip.MethodModelInfer, in, &out, grpc.ForceCodecV2(raw{}), grpc.Header(&head), grpc.Trailer(&trailer))
+	return out, head, trailer, status.Convert(err)
 }

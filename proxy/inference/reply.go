@@ -192,7 +192,7 @@ func copyMetadata(to, from *stream.Header) {
 	for i := range from.Len() {
 		name, value := from.Field(i)
 		switch string(name) {
-		case "content-type", "grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding":
+		case "content-type", "grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding", "trailer":
 		default:
 			to.AddBytes(name, value)
 		}
@@ -212,11 +212,11 @@ func (s *session) fail(err error) {
 		s.d.Reset()
 		return
 	}
-	if f.Reply != nil && s.ownAnswer(f) {
+	if f.Reply != nil && !s.client.GRPC() && s.ownAnswer(f) {
 		_ = s.send(f.Reply.Wire(), true)
 		return
 	}
-	w := dialects[s.client].codec.EncodeFailure(shown(f), s.failureAsking())
+	w := dialects[s.client].codec.EncodeFailure(s.ours(shown(f)), s.failureAsking())
 	if s.client.GRPC() {
 		s.failGRPC(f, w.Status)
 		return
@@ -236,6 +236,19 @@ func (s *session) ownAnswer(f *message.Failure) bool {
 	}
 	same := w.Dialect == s.client || s.client == message.Opaque && w.Dialect.JSON()
 	return same && (s.target.Plan.Single != nil && w.Native || s.target.Plan.Rules != ast.Own)
+}
+
+// ours has a failure say which part failed where the server spoke the client's dialect: alone, a codec passes its words.
+func (s *session) ours(f *message.Failure) *message.Failure {
+	if f.Reply == nil || s.client.GRPC() || f.Reply.Wire() == nil || f.Reply.Wire().Dialect != s.client {
+		return f
+	}
+	out := *f
+	out.Reply = nil
+	if status := f.Reply.Status(); status >= 400 && status <= 599 {
+		s.refusal = status
+	}
+	return &out
 }
 
 // shown is the failure as a client may see it: a server's complaint about the input stays one.

@@ -132,6 +132,12 @@ func (s *Snapshot) Resolve(name, version string) (*Target, error) {
 	return s.expression(name, version)
 }
 
+// maxVersion bounds a version in a request: its plan is kept by it.
+const maxVersion = 128
+
+// versionKey tells the plan of a version from that of an expression of the same text, which may ask askable models only.
+const versionKey = "\x00"
+
 func (s *Snapshot) plain(name, version string) (*Target, error) {
 	if fulls := s.bare[name]; len(fulls) > 1 {
 		slices.Sort(fulls)
@@ -144,7 +150,10 @@ func (s *Snapshot) plain(name, version string) (*Target, error) {
 	if version == "" || t.Model == nil {
 		return t, nil
 	}
-	return s.keep(name+"@"+version, func() (*Target, error) {
+	if len(version) > maxVersion {
+		return nil, &message.Failure{Code: CodeUnknown, Kind: message.InvalidArgument, Detail: fmt.Sprintf("the version has %d bytes; %d are allowed", len(version), maxVersion)}
+	}
+	return s.keep(versionKey+name+"@"+version, func() (*Target, error) {
 		return newTarget(t.Name, single(t.Model, version), t.Model), nil
 	})
 }
@@ -155,6 +164,10 @@ func (s *Snapshot) unknown(name string) *message.Failure {
 		return &message.Failure{Code: CodeWarming, Kind: message.Unavailable, Detail: fmt.Sprintf("%q is not ready yet: %s", name, why), Flag: "UH"}
 	}
 	f := &message.Failure{Code: CodeUnknown, Kind: message.NotFound, Detail: fmt.Sprintf("no model %q", name)}
+	if len(name) > s.limits.MaxBytes {
+		f.Detail = fmt.Sprintf("no model has a name of %d bytes", len(name))
+		return f
+	}
 	all := slices.Collect(maps.Keys(s.bare))
 	all = slices.DeleteFunc(all, func(n string) bool { return strings.Contains(n, ".") })
 	slices.Sort(all)
