@@ -182,6 +182,7 @@ func (f *flat) appendRows(dst []byte, bare bool) ([]byte, error) {
 			return dst, f.noForm(t, err)
 		}
 		rows[i] = newRows(t, binary)
+		rows[i].key = append(jsontext.AppendString(nil, t.Name), ':')
 	}
 	dst = append(dst, '[')
 	for row := range n {
@@ -194,7 +195,7 @@ func (f *flat) appendRows(dst []byte, bare bool) ([]byte, error) {
 				dst = append(dst, ',')
 			}
 			var err error
-			if dst, err = rows[i].appendNext(append(jsontext.AppendString(dst, f.tensors[i].Name), ':')); err != nil {
+			if dst, err = rows[i].appendNext(append(dst, rows[i].key...)); err != nil {
 				return dst, f.noForm(&f.tensors[i], err)
 			}
 		}

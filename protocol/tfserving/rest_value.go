@@ -125,6 +125,7 @@ func appendB64(dst []byte, walk *tensor.Strings, shape []int64) []byte {
 
 // rowsOf writes a tensor row by row, each in the time that it takes by itself.
 type rowsOf struct {
+	key  []byte        // the name as JSON, with its colon
 	row  tensor.Tensor // of which Data is set for each row
 	rest []byte
 	size int // bytes of a row; -1 where its elements have lengths of their own

@@ -17,28 +17,47 @@ type spec struct {
 
 // merge adds what b says to s: a message in pieces is merged, and of each field the last counts.
 func (s *spec) merge(b []byte) error {
-	return each(b, "model_spec", func(f *field) (err error) {
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("model_spec")
+		}
+		b = rest
+		var err error
 		switch {
 		case f.is(1, protowire.BytesType):
 			s.name, err = f.text("the name in model_spec")
 		case f.is(2, protowire.BytesType):
-			if !s.numbered {
-				s.numbered, s.number, s.label = true, 0, ""
-			}
-			err = each(f.bytes, "the version in model_spec", func(f *field) error {
-				if f.is(1, protowire.VarintType) {
-					s.number = int64(f.num)
-				}
-				return nil
-			})
+			err = s.mergeNumber(f.bytes)
 		case f.is(3, protowire.BytesType):
 			s.signature, err = f.text("signature_name in model_spec")
 		case f.is(4, protowire.BytesType):
 			s.numbered = false
 			s.label, err = f.text("version_label in model_spec")
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeNumber adds an Int64Value: a version and a label exclude each other.
+func (s *spec) mergeNumber(b []byte) error {
+	if !s.numbered {
+		s.numbered, s.number, s.label = true, 0, ""
+	}
+	for len(b) > 0 {
+		f, rest, ok := next(b)
+		if !ok {
+			return truncated("the version in model_spec")
+		}
+		b = rest
+		if f.is(1, protowire.VarintType) {
+			s.number = int64(f.num)
+		}
+	}
+	return nil
 }
 
 // version returns the version or the label as text. A label that is a number would be taken for a version and is refused.
