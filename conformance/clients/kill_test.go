@@ -83,6 +83,7 @@ func TestAReplicaThatIsKilledUnderLoad(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			seen := up.Told(t)
 			l := system.StartLoad(t, 24, asking(client(t), up.URL("/ask/"+x.model), `{"text": "still here"}`, `"still here"`))
+			l.More(t, 48) // connections are used again by now
 			active := killOne(t, up, x.model)
 			up.Await(t, seen, x.model+`-server-\d: ready in`)
 			l.More(t, 100)
