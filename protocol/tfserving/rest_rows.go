@@ -41,6 +41,7 @@ type column struct {
 func readRecords(s *jsontext.Scanner, key string) ([]tensor.Tensor, error) {
 	start := *s
 	var columns []column
+	var places map[string]int // of many columns, which the rows may name in any order
 	rows := 0
 	for s.Array(); s.NextElement(); rows++ {
 		if !isNamed(s) {
@@ -48,7 +49,7 @@ func readRecords(s *jsontext.Scanner, key string) ([]tensor.Tensor, error) {
 		}
 		n := 0
 		for s.Object(); s.NextKey(); n++ {
-			c := columnNamed(columns, s.Key(), n)
+			c := columnNamed(columns, places, s.Key(), n)
 			switch {
 			case c == nil && len(columns) == jsontensor.MaxNames:
 				return nil, malformed("failed to process element: %d of '%s' list. Error: expected at most %d keys", rows, key, jsontensor.MaxNames)
@@ -68,6 +69,12 @@ func readRecords(s *jsontext.Scanner, key string) ([]tensor.Tensor, error) {
 		}
 		if n != len(columns) && s.Err() == nil {
 			return nil, wrongKeys(rows, key, columns)
+		}
+		if rows == 0 && n > 16 {
+			places = make(map[string]int, n)
+			for i := range columns {
+				places[columns[i].name] = i
+			}
 		}
 	}
 	if err := s.Err(); err != nil {
@@ -102,9 +109,15 @@ func wrongKeys(row int, key string, columns []column) error {
 }
 
 // columnNamed returns the column of that name, which is the nth as a rule.
-func columnNamed(columns []column, name []byte, n int) *column {
+func columnNamed(columns []column, places map[string]int, name []byte, n int) *column {
 	if n < len(columns) && columns[n].name == string(name) {
 		return &columns[n]
+	}
+	if places != nil {
+		if i, ok := places[string(name)]; ok {
+			return &columns[i]
+		}
+		return nil
 	}
 	for i := range columns {
 		if columns[i].name == string(name) {

@@ -322,3 +322,19 @@ func TestManyNamesAreRefusedAndNotLookedUpForever(t *testing.T) {
 		}
 	}
 }
+
+func TestRowsMayNameManyColumnsInAnyOrder(t *testing.T) {
+	forth, back := make([]string, 40), make([]string, 40)
+	for i := range forth {
+		forth[i] = fmt.Sprintf(`"k%d":%d`, i, i)
+		back[len(back)-1-i] = forth[i]
+	}
+	text := `{"instances":[{` + strings.Join(forth, ",") + `},{` + strings.Join(back, ",") + `}]}`
+	c, err := REST{}.DecodeRequest(restWire(text))
+	if err != nil || len(c.Tensors) != 40 || show(content(*c.Tensor("k7"))) != "k7 UNTYPED [2] [7,7]" {
+		t.Errorf("%v", err)
+	}
+	if _, err := (REST{}).DecodeRequest(restWire(strings.Replace(text, `{"k39"`, `{"other":1,"k39"`, 1))); err == nil || !strings.Contains(err.Error(), "element: 1 of 'instances' list. Error: keys must be equal to: k0,k1") {
+		t.Errorf("%v", err)
+	}
+}
