@@ -52,6 +52,7 @@ type proxied struct {
 	registry *cluster.Registry
 	budget   *body.Budget
 	info     chan router.Info
+	loaded   string // the objects, with their servers' addresses
 }
 
 type notFound struct{}
@@ -84,6 +85,7 @@ func start(t testing.TB, text string, servers map[string]http.Handler) *proxied 
 		t.Cleanup(s.Close)
 		text = strings.ReplaceAll(text, "$"+name, s.URL)
 	}
+	p.loaded = text
 	p.load(text)
 	m := filter.NewManager(filter.Config{
 		Routes: &filter.Routes{}, Filters: []filter.Entry{{Name: "inference", Filter: p.filter}}, Terminal: notFound{},
@@ -333,6 +335,10 @@ func (p *proxied) connect(t testing.TB) grpcClient {
 func (c grpcClient) ask(in []byte, fields ...string) ([]byte, grpcmd.MD, grpcmd.MD, *status.Status) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	return c.askIn(ctx, in, fields...)
+}
+
+func (c grpcClient) askIn(ctx context.Context, in []byte, fields ...string) ([]byte, grpcmd.MD, grpcmd.MD, *status.Status) {
 	var out []byte
 	var head, trailer grpcmd.MD
 	err := c.conn.Invoke(grpcmd.AppendToOutgoingContext(ctx, fields...), oip.MethodModelInfer, in, &out, grpc.ForceCodecV2(raw{}), grpc.Header(&head), grpc.Trailer(&trailer))
