@@ -50,6 +50,9 @@ func (e *grpcEncoder) payload(c *message.Content) error {
 		return e.json(c)
 	}
 	t := &c.Tensors[0]
+	if err := t.Check(); err != nil {
+		return noForm("tensor %q: %v", t.Name, err)
+	}
 	switch f := formFor(t, e.form, dense); f {
 	case strData, binData:
 		element, _ := t.BytesAt(0)

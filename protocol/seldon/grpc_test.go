@@ -3,9 +3,11 @@ package seldon
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/millrace/millrace/protocol/body"
@@ -277,5 +279,64 @@ func TestWhatNoContractMapsPassesAsItsBytesOverGRPC(t *testing.T) {
 	reply, err := GRPC{}.EncodeReply(m, &message.Asking{})
 	if err != nil || string(reply.Body.Bytes()) != string(b) {
 		t.Errorf("a reply became %q, %v", reply.Body.Bytes(), err)
+	}
+}
+
+func TestAScalarGetsTheAxisThatSeldonsArraysHave(t *testing.T) {
+	one := tensor.OfFP64("x", 2)
+	one.Shape = nil
+	for name, want := range map[string]string{
+		"":         `data{tensor{shape:1 values:2}}`,
+		"ndarray":  `data{ndarray{values{number_value:2}}}`,
+		"tftensor": `data{tftensor{dtype:2 tensor_shape{} tensor_content:"\000\000\000\000\000\000\000\100"}}`,
+	} {
+		one.Name = name
+		b, err := encodedGRPC(&message.Content{Tensors: []tensor.Tensor{one}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		checkProto(t, "SeldonMessage", b, want)
+	}
+	one.Name = ""
+	if got := encoded(t, &message.Content{Tensors: []tensor.Tensor{one}}); got != `{"data":{"tensor":{"shape":[1],"values":[2.0]}}}` {
+		t.Errorf("as JSON: %s", got)
+	}
+}
+
+func TestRepeatedFieldsAreReadPackedOrOneByOne(t *testing.T) {
+	fixed := func(number protowire.Number, values ...float64) (b []byte) {
+		for _, v := range values {
+			b = protowire.AppendFixed64(protowire.AppendTag(b, number, protowire.Fixed64Type), math.Float64bits(v))
+		}
+		return b
+	}
+	packed := func(values ...float64) (b []byte) {
+		for _, v := range values {
+			b = protowire.AppendFixed64(b, math.Float64bits(v))
+		}
+		return b
+	}
+	dense := appendVarint(appendVarint(nil, 1, 2), 1, 2)
+	dense = append(appendText(dense, 2, packed(1, 2)), fixed(2, 3)...)
+	dense = appendText(dense, 2, packed(4))
+	dims := appendText(nil, 2, appendVarint(nil, 1, 3))
+	tf := append(appendText(appendVarint(nil, 1, 2), 2, dims), fixed(6, 1, 2)...)
+	tf = appendText(tf, 6, packed(3))
+	ints := appendText(appendVarint(appendText(appendVarint(nil, 1, 9), 2, dims), 10, 7), 10, "\x08\x09")
+	for want, data := range map[string][]byte{
+		"FP64 [2 2][1.0,2.0,3.0,4.0]": appendText(nil, 2, dense),
+		"FP64 [3][1.0,2.0,3.0]":       appendText(nil, 4, tf),
+		"INT64 [3][7,8,9]":            appendText(nil, 4, ints),
+	} {
+		c, err := GRPC{}.DecodeRequest(grpcWire(appendText(nil, fieldData, data)))
+		if err != nil {
+			t.Errorf("%s: %v", want, err)
+			continue
+		}
+		x := c.Tensors[0]
+		if got := fmt.Sprint(x.Datatype, x.Shape, x.Preview()); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }

@@ -77,8 +77,8 @@ func appendStructJSON(dst, b []byte, what string, depth int) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// comma separates what follows from what stands before it in the container that starts with begin. A container that has an element
-// never ends in that character, but for one that is the first element itself, which ends in its own bracket.
+// comma separates what follows from the element before it, if any, in the container that starts with begin: dst ends in that byte only
+// where the container has just been started, for no JSON value ends in it.
 func comma(dst []byte, begin byte) []byte {
 	if dst[len(dst)-1] != begin {
 		dst = append(dst, ',')
