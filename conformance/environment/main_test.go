@@ -11,7 +11,7 @@ import (
 
 func TestAnUnknownEnvironmentIsRefusedWithThoseThatThereAre(t *testing.T) {
 	err := run(t.Context(), []string{"mlservr"}, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), `no environment "mlservr"; there are clients, fastapi, kserve, mlserver, seldon`) {
+	if err == nil || !strings.Contains(err.Error(), `no environment "mlservr"; there are clients, envoy, fastapi, kserve, mlserver, seldon`) {
 		t.Errorf("error %v", err)
 	}
 }
