@@ -65,12 +65,6 @@ func columnar(c *contract.Contract) bool {
 // Dialect returns message.MLflow.
 func (Codec) Dialect() message.Dialect { return message.MLflow }
 
-// DecodeRequest fails: the package has the dialect of servers.
-func (Codec) DecodeRequest(*message.Wire) (*message.Content, error) {
-	return nil, &message.Failure{Code: message.CodeNotDecodable, Kind: message.Unimplemented,
-		Detail: "requests of MLflow clients cannot be read as tensors", Remedy: "ask by /ask, Open Inference or Seldon"}
-}
-
 // DecodeReply reads a server's predictions. A reply without them stays JSON.
 func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 	s := jsontext.NewScanner(w.Body.Bytes())
@@ -84,7 +78,8 @@ func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 	return &message.Content{JSON: text}, nil
 }
 
-// EncodeRequest renders an invocation.
+// EncodeRequest renders an invocation. A client's own passes as its bytes where no contract has to map it, and so does the JSON of a chat or
+// a completion in another dialect.
 func (f Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wire, error) {
 	if len(in) != 1 {
 		return nil, &message.Failure{Code: jsontensor.CodeNoForm, Kind: message.Internal, Detail: "an MLflow server takes one message"}
@@ -98,6 +93,8 @@ func (f Codec) EncodeRequest(in []*message.Message, t *message.Target) (*message
 	}
 	buf := make([]byte, 0, 256)
 	switch {
+	case f.contract == nil && len(c.Parts) == 0 && unwrappedJSON(c.JSON):
+		return &message.Wire{Dialect: message.MLflow, Body: body.Of(append(buf, c.JSON...)), ContentType: "application/json", JSONLength: -1}, nil
 	case len(c.Parts) > 0 || len(c.Tensors) == 0:
 		return nil, message.Invalid(jsontensor.CodeNoForm, "a merge or JSON has no form in MLflow's invocations: expected tensors")
 	case f.template != nil:
@@ -134,9 +131,4 @@ func appendParams(dst []byte, fixed, caller tensor.Parameters) ([]byte, error) {
 	dst = append(dst[:len(dst)-1], `,"params":{}`...)
 	dst, err := jsontensor.AppendMembers(dst, fixed, caller)
 	return append(dst, '}'), err
-}
-
-// EncodeReply fails: the package has the dialect of servers.
-func (Codec) EncodeReply(*message.Message, *message.Asking) (*message.Wire, error) {
-	return nil, &message.Failure{Code: message.CodeNotDecodable, Kind: message.Unimplemented, Detail: "replies have no form for MLflow clients"}
 }

@@ -1,14 +1,27 @@
 package mlflow
 
 import (
+	"errors"
+	"net/http"
+
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 )
 
-// EncodeFailure renders f as {"error_code": …, "message": …} with its status.
+// EncodeFailure renders f as {"error_code": …, "message": …} with its status, or as text with 415 where the request has a content type that
+// MLflow does not take. The error of an MLflow server passes as it came.
 func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
+	if f.Kind == message.FailedUpstream && f.Reply != nil {
+		if w := f.Reply.Wire(); w != nil && w.Dialect == message.MLflow && w.Body.Len() > 0 {
+			return &message.Wire{Dialect: message.MLflow, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
+		}
+	}
+	var media *mediaTypeError
+	if errors.As(f.Cause, &media) {
+		return &message.Wire{Dialect: message.MLflow, Body: body.Of([]byte(media.text)), ContentType: "text/plain", JSONLength: -1, Status: http.StatusUnsupportedMediaType}
+	}
 	code := "INTERNAL_ERROR"
 	switch f.Kind {
 	case message.InvalidArgument, message.TooLarge:
@@ -33,6 +46,6 @@ func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire 
 func ErrorText(w *message.Wire) string { return jsontensor.ErrorText(w.Body.Bytes()) }
 
 // Path appends /invocations.
-func Path(dst []byte, _ *message.Target) []byte { return append(dst, "/invocations"...) }
+func Path(dst []byte, _ *message.Target) []byte { return append(dst, PathInvocations...) }
 
 var _ message.Path = Path

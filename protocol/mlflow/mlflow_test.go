@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,11 +101,22 @@ func TestErrorsAreReadAndWrittenInItsForm(t *testing.T) {
 	if got := string(Path(nil, nil)); got != "/invocations" {
 		t.Error(got)
 	}
-	if _, err := (Codec{}).DecodeRequest(wire(`{}`)); err == nil {
-		t.Error("a client's request was read")
+	own := wire(`{"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}`)
+	own.Status = 400
+	w = Codec{}.EncodeFailure(&message.Failure{Kind: message.FailedUpstream, Reply: message.FromWire(own, nil)}, nil)
+	if w.Status != 400 || w.Body.Len() != own.Body.Len() {
+		t.Errorf("a server's own: %d %s", w.Status, w.Body.Bytes())
 	}
-	if _, err := (Codec{}).EncodeReply(nil, nil); err == nil {
-		t.Error("a client's reply was written")
+	for kind, want := range map[message.Kind]string{
+		message.TooLarge: "413 BAD_REQUEST", message.NotFound: "404 RESOURCE_DOES_NOT_EXIST", message.PermissionDenied: "403 PERMISSION_DENIED",
+		message.Unimplemented: "501 NOT_IMPLEMENTED", message.Unavailable: "503 TEMPORARILY_UNAVAILABLE", message.DeadlineExceeded: "504 TEMPORARILY_UNAVAILABLE",
+		message.ResourceExhausted: "429 REQUEST_LIMIT_EXCEEDED", message.BadReply: "502 INTERNAL_ERROR", message.Internal: "500 INTERNAL_ERROR",
+	} {
+		w := Codec{}.EncodeFailure(&message.Failure{Kind: kind}, nil)
+		status, code, _ := strings.Cut(want, " ")
+		if strconv.Itoa(w.Status) != status || !strings.Contains(string(w.Body.Bytes()), `"`+code+`"`) {
+			t.Errorf("%d %s, want %s", w.Status, w.Body.Bytes(), want)
+		}
 	}
 }
 
