@@ -136,3 +136,22 @@ func BenchmarkTwoChains(b *testing.B) {
 func BenchmarkFirstOf4(b *testing.B) {
 	benchmark(b, fourModels(b), "/ask/fastest", `{"text": "I love it"}`)
 }
+
+// BenchmarkGRPCOneNode asks one model of the client's dialect; the client's own allocations are in it.
+func BenchmarkGRPCOneNode(b *testing.B) {
+	reply := []byte("\n\x01m")
+	server := listenHTTP2(b, fixedServer{reply: framedMessage(reply), grpc: true})
+	p := start(b, fmt.Sprintf(`
+apiVersion: millrace.io/v1alpha1
+kind: Model
+metadata: {name: m}
+spec: {protocol: oip, urls: ["grpc://%s"]}
+`, server.Addr()), nil)
+	c, request := p.connect(b), grpcRequest(b, "m", "x", "I love it")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, _, err := c.ask(request); err.Code() != 0 {
+			b.Fatal(err)
+		}
+	}
+}
