@@ -1,9 +1,11 @@
 package clients
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestAskAnswersPeopleInTheirOwnForm asks the samples by /ask: what is right, and every kind of mistake.
@@ -86,9 +88,21 @@ func TestAskReadsJSONWhateverTheContentTypeSays(t *testing.T) {
 }
 
 func TestAQuestionThatIsTooLargeIsRefusedWithTheLimit(t *testing.T) {
-	status, answer := ask(t, client(t), samples.URL("/ask/sentiment"), `{"text": "`+strings.Repeat("a", 65<<20)+`"}`)
-	if status != http.StatusRequestEntityTooLarge || !strings.Contains(answer, "67108864 bytes") {
-		t.Errorf("status %d: %.300s", status, answer)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, samples.URL("/ask/sentiment"), strings.NewReader(`{"text": "`+strings.Repeat("a", 65<<20)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Expect", "100-continue") // as curl does for a large body: nobody sends what is refused
+	c := client(t)
+	c.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(answer), "67108864 bytes") {
+		t.Errorf("status %d, %v: %.300s", resp.StatusCode, err, answer)
 	}
 }
 
