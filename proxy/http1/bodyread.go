@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	minPiece = 4 << 10   // bytes asked from the socket at once, to begin with
-	maxPiece = 256 << 10 // and at most
+	minPiece  = 4 << 10   // bytes asked from the socket at once, to begin with
+	keenPiece = 32 << 10  // the same where no memory is held while there is nothing to read
+	maxPiece  = 256 << 10 // and at most
 )
 
 // bodyReader takes one message's body off a reader, whatever ends it. The zero bodyReader is a body that is over.
@@ -22,7 +23,7 @@ type bodyReader struct {
 
 	limit    int64 // bytes of the body that are taken, 0 for all
 	received int64
-	piece    int // bytes to ask for next; grows while the peer keeps up
+	piece    int // bytes to ask for next, 0 to begin with; grows while the peer keeps up
 	overhead int // chunk lines and trailers since the last byte of body
 	max      int // bytes of one chunk line or of all trailers
 }
@@ -41,7 +42,7 @@ const (
 func (b *bodyReader) start(end ending, length, limit int64, maxLine int) {
 	b.end, b.left, b.chunk = end, length, inSize
 	b.done = end == byNothing || end == byLength && length == 0
-	b.limit, b.received, b.piece, b.overhead, b.max = limit, 0, minPiece, 0, maxLine
+	b.limit, b.received, b.piece, b.overhead, b.max = limit, 0, 0, 0, maxLine
 	b.trailers.Reset()
 }
 
@@ -121,19 +122,27 @@ func (b *bodyReader) takeDirect(rd *reader, budget *body.Budget, wait func() err
 	if err := wait(); err != nil {
 		return nil, err
 	}
-	want := b.piece
-	if b.end != byClose {
-		want = int(min(int64(want), b.left))
+	if b.piece == 0 {
+		if b.piece = minPiece; rd.await != nil {
+			b.piece = keenPiece
+		}
 	}
 	w := body.Writer{Budget: budget}
-	space, err := w.Space(want)
-	if err != nil {
+	var n int
+	var err error
+	if rd.await != nil {
+		n, err = rd.await.read(&w, b.want())
+	} else {
+		var space []byte
+		if space, err = w.Space(b.want()); err != nil {
+			return nil, err
+		}
+		n, err = rd.src.Read(space[:b.want()])
+	}
+	if err == body.ErrBudget {
+		w.Discard()
 		return nil, err
 	}
-	if b.end != byClose {
-		space = space[:min(int64(len(space)), b.left)]
-	}
-	n, err := rd.src.Read(space)
 	if n == 0 {
 		w.Discard()
 		return nil, b.ended(err)
@@ -153,6 +162,14 @@ func (b *bodyReader) takeDirect(rd *reader, budget *body.Budget, wait func() err
 		return nil, err
 	}
 	return w.Body()
+}
+
+// want is how many bytes to ask for: no more than there are to come.
+func (b *bodyReader) want() int {
+	if b.end == byClose {
+		return b.piece
+	}
+	return int(min(int64(b.piece), b.left))
 }
 
 // took counts n bytes of body.

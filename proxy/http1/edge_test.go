@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -220,4 +221,35 @@ func TestTheConnectionsLastErrorIsToldAgain(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+}
+
+func TestARefusalReachesAClientThatIsStillSendingALargeBody(t *testing.T) {
+	addr, _ := startServer(t, ServerOptions{}, refuser{})
+	for range 10 {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const size = 32 << 20
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size)
+		piece := make([]byte, 1<<20)
+		for range size / len(piece) {
+			if _, err := conn.Write(piece); err != nil {
+				t.Fatalf("the body could not be sent to its end: %v", err)
+			}
+		}
+		got, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 413 ") {
+			t.Fatalf("%.80q %v", got, err)
+		}
+		conn.Close()
+	}
+}
+
+// refuser answers before it has read anything.
+type refuser struct{}
+
+func (refuser) Serve(d stream.Downstream) {
+	h := stream.ResponseHead{Status: 413}
+	_ = d.SendHead(&h, true)
 }

@@ -330,7 +330,7 @@ func (x *exchange) replyRefusal(breach *stream.ProtocolError) {
 	defer x.wmu.Unlock()
 	h := stream.ResponseHead{Status: breach.Status, ContentLength: int64(len(breach.Reason) + 1)}
 	h.Header.Add("Content-Type", "text/plain; charset=utf-8")
-	x.writeBy.exactly(lingerTime)
+	x.writeBy.exactly(lingerPause)
 	x.out.buf = appendResponse(x.out.buf[:0], &h, byLength, false, "close")
 	x.out.buf = append(append(x.out.buf, breach.Reason...), '\n')
 	_ = x.out.flush()

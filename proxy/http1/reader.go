@@ -3,6 +3,7 @@ package http1
 import (
 	"errors"
 	"io"
+	"net"
 )
 
 const (
@@ -16,9 +17,14 @@ var errBufferFull = errors.New("the read buffer is full")
 
 // reader buffers what was read from a connection and not consumed yet. Views of its buffer are valid until the next fill.
 type reader struct {
-	src  io.Reader
-	buf  []byte
-	r, w int // buf[r:w] is unread
+	src   io.Reader
+	await *awaiter // nil where src is no plain socket
+	buf   []byte
+	r, w  int // buf[r:w] is unread
+}
+
+func newReader(conn net.Conn) reader {
+	return reader{src: conn, await: newAwaiter(conn), buf: make([]byte, smallBuffer)}
 }
 
 func (rd *reader) buffered() []byte { return rd.buf[rd.r:rd.w] }

@@ -36,7 +36,7 @@ type ServerConn struct {
 func NewServerConn(conn net.Conn, info *stream.ConnInfo, opts ServerOptions, h stream.Handler) *ServerConn {
 	c := &ServerConn{conn: conn, info: info, opts: opts, handler: h}
 	c.opts.MaxHeaderBytes = headerLimit(opts.MaxHeaderBytes)
-	c.rd = reader{src: conn, buf: make([]byte, smallBuffer)}
+	c.rd = newReader(conn)
 	c.ex.init(c)
 	return c
 }
@@ -194,9 +194,11 @@ func (c *ServerConn) refuse(err error) error {
 // minDrainGrace lets a request be read that has arrived by the time that its connection is drained.
 const minDrainGrace = 5 * time.Millisecond
 
+// How long a refused client may go on sending: without a pause, and in all. The time bounds what it costs; a bound on bytes
+// would take the answer from an honest client with a large body.
 const (
-	lingerBytes = 256 << 10
-	lingerTime  = time.Second
+	lingerPause = time.Second
+	lingerTime  = 5 * time.Second
 )
 
 // linger ends our direction and takes what the client still sends, within bounds: closing with unread bytes would reset the
@@ -205,14 +207,24 @@ func (c *ServerConn) linger() {
 	if closeWrite(c.conn) != nil {
 		return
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(lingerTime))
-	c.rd.r, c.rd.w = 0, 0
-	for taken := 0; taken < lingerBytes; taken += c.rd.w {
+	for end := time.Now().Add(lingerTime); ; {
+		now := time.Now()
+		if !now.Before(end) {
+			return
+		}
+		_ = c.conn.SetReadDeadline(earlier(now.Add(lingerPause), end))
 		c.rd.r, c.rd.w = 0, 0
 		if c.rd.fill(smallBuffer) != nil {
 			return
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // Drain has the connection end after the request that it serves now, whose response says "Connection: close" if its head

@@ -50,7 +50,7 @@ var _ stream.Upstream = (*upstream)(nil)
 
 func (u *upstream) init(c *ClientConn) {
 	u.c = c
-	u.rd = reader{src: c.conn, buf: make([]byte, smallBuffer)}
+	u.rd = newReader(c.conn)
 	u.out.conn = c.conn
 }
 

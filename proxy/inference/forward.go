@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/graph/ast"
@@ -65,7 +66,7 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	case w.JSONLength >= 0:
 		h.Header.Add("content-type", "application/octet-stream")
 		h.Header.Add(oip.HeaderLength, itoa(w.JSONLength))
-	case w.ContentType != "":
+	case w.ContentType != "" && !s.saysJSON(w):
 		h.Header.Add("content-type", w.ContentType)
 	default:
 		h.Header.Add("content-type", "application/json")
@@ -76,6 +77,12 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	for _, f := range p.model.Headers {
 		h.Header.Set(f.GetName(), f.GetValue())
 	}
+}
+
+// saysJSON tells whether a body is declared to be JSON whatever the client said, as Seldon's executor and KServe's router do: curl
+// calls everything a form, and their servers refuse that.
+func (s *session) saysJSON(w *message.Wire) bool {
+	return s.fields != nil && s.fields.rules != ast.Own && !strings.HasPrefix(w.ContentType, "multipart/")
 }
 
 // passRest adds what else belongs to a request that is passed as it was sent: its trailers, and a way back for 1xx heads.

@@ -16,6 +16,10 @@ import (
 func seldonNode(name string, calls *sync.Map) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
+		if ct := r.Header.Get("Content-Type"); ct != "application/json" {
+			http.Error(w, "the body is said to be "+ct, http.StatusUnsupportedMediaType)
+			return
+		}
 		n, _ := calls.LoadOrStore(name+r.URL.Path, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 		w.Header().Set("Content-Type", "application/json")
@@ -91,7 +95,7 @@ func TestASeldonDeploymentAnswersAsTheExecutorDoes(t *testing.T) {
 		text = strings.ReplaceAll(text, "service_host: $"+n+"H, httpPort: $"+n+"P", "service_host: 127.0.0.1, httpPort: $PORT"+n)
 	}
 	p := start(t, withPorts(t, text, names), nil)
-	code, got, head := p.do("POST", "/seldon/default/dep/api/v1.0/predictions", `{"data":{"ndarray":["x"]}}`, "Seldon-Puid", "p1")
+	code, got, head := p.do("POST", "/seldon/default/dep/api/v1.0/predictions", `{"data":{"ndarray":["x"]}}`, "Seldon-Puid", "p1", "Content-Type", "application/x-www-form-urlencoded")
 	if code != 200 || got != `{"data":{"ndarray":["a(t(x))&b(t(x))"]}}` || head.Get("Seldon-Puid") != "p1" {
 		t.Errorf("%d %s %v", code, got, head)
 	}
