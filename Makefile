@@ -17,6 +17,8 @@ REAL    = ./conformance/...
 FUZZTIME ?= 10s
 SOAK     ?= 10m
 BENCH    ?= .
+WORK     ?=
+ROUNDS   ?= 10
 BASE     ?=
 
 .PHONY: demo build test bench microbench fuzz soak lint proto clean
@@ -37,12 +39,14 @@ build:
 
 # Each step says what it is; the first that fails ends it. Real servers' suites run one after another and without the race
 # detector: they measure times, and what they run is tested with it as a unit.
-test: start check-format check-vet check-proto test-units test-poison test-real check-features
+test: forget check-format check-vet check-proto test-units test-poison test-real check-features
 
-.PHONY: start
+.PHONY: forget start
+forget:
+	@rm -f $(RESULTS)
+
 start:
 	@mkdir -p $(BIN)
-	@rm -f $(RESULTS)
 	@$(GO) build -o $(FEATURES) ./conformance/features
 
 check-format:
