@@ -14,3 +14,5 @@ type awaiter struct{}
 func newAwaiter(net.Conn) *awaiter { return nil }
 
 func (a *awaiter) read(*body.Writer, int) (int, error) { return 0, nil }
+
+func (a *awaiter) now(*body.Writer, int) (int, error) { return 0, nil }

@@ -20,8 +20,10 @@ type awaiter struct {
 	try  func(fd uintptr) bool
 	w    *body.Writer
 	want int
+	once bool // do not wait
 	n    int
 	err  error
+	late error // what the last attempt without a wait found, for the next read
 }
 
 // newAwaiter returns nil where the connection is not a socket itself.
@@ -43,6 +45,10 @@ func newAwaiter(conn net.Conn) *awaiter {
 // read waits for bytes and reads up to want of them into space of w, which is left to be committed. Its results are those of
 // io.Reader.
 func (a *awaiter) read(w *body.Writer, want int) (int, error) {
+	if err := a.late; err != nil {
+		a.late = nil
+		return 0, err
+	}
 	a.w, a.want, a.n, a.err = w, want, 0, nil
 	err := a.raw.Read(a.try)
 	a.w = nil
@@ -50,6 +56,25 @@ func (a *awaiter) read(w *body.Writer, want int) (int, error) {
 		return 0, err
 	}
 	return a.n, a.err
+}
+
+// now reads like read, without a wait: 0 bytes where there are none yet. Only a budget without room is an error; others come
+// with the next read.
+func (a *awaiter) now(w *body.Writer, want int) (int, error) {
+	if a.late != nil {
+		return 0, nil
+	}
+	a.w, a.want, a.n, a.err, a.once = w, want, 0, nil, true
+	err := a.raw.Read(a.try)
+	a.w, a.once = nil, false
+	switch {
+	case err != nil:
+		return 0, nil // a deadline that has passed, which stays so
+	case a.err == body.ErrBudget:
+		return 0, a.err
+	}
+	a.late = a.err
+	return a.n, nil
 }
 
 // attempt tells whether there is a result.
@@ -67,6 +92,8 @@ func (a *awaiter) attempt(fd uintptr) bool {
 		}
 	}
 	switch {
+	case a.err == unix.EAGAIN && a.once:
+		a.n, a.err = 0, nil
 	case a.err == unix.EAGAIN:
 		a.w.Discard()
 		return false

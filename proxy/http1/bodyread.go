@@ -114,7 +114,37 @@ func (b *bodyReader) takeBuffered(rd *reader, budget *body.Budget) (*body.Body, 
 			return nil, err
 		}
 	}
+	if err := b.topUp(rd, &w); err != nil {
+		w.Discard()
+		return nil, err
+	}
 	return w.Body()
+}
+
+// topUp adds to what was buffered the bytes that lie in the socket already, so that both are sent on by one write.
+func (b *bodyReader) topUp(rd *reader, w *body.Writer) error {
+	if b.done || rd.await == nil || b.end == byChunks || len(rd.buffered()) > 0 {
+		return nil
+	}
+	b.begin(rd)
+	n, err := rd.await.now(w, b.want())
+	if n == 0 || err != nil {
+		return err
+	}
+	if err := w.Commit(n); err != nil {
+		return err
+	}
+	return b.took(n)
+}
+
+// begin chooses the size of the first piece.
+func (b *bodyReader) begin(rd *reader) {
+	if b.piece > 0 {
+		return
+	}
+	if b.piece = minPiece; rd.await != nil {
+		b.piece = keenPiece
+	}
 }
 
 // takeDirect reads from the connection into the memory of the piece.
@@ -122,11 +152,7 @@ func (b *bodyReader) takeDirect(rd *reader, budget *body.Budget, wait func() err
 	if err := wait(); err != nil {
 		return nil, err
 	}
-	if b.piece == 0 {
-		if b.piece = minPiece; rd.await != nil {
-			b.piece = keenPiece
-		}
-	}
+	b.begin(rd)
 	w := body.Writer{Budget: budget}
 	var n int
 	var err error
