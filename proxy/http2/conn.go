@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"bufio"
 	"crypto/tls"
 	"net"
 	"sync"
@@ -14,7 +13,6 @@ import (
 )
 
 const (
-	readBuffer  = 32 << 10
 	lingerTime  = time.Second // for the peer to read our last frames before its own are refused
 	resetMemory = 64          // streams that we reset lately, whose late frames are no breach
 	keepFree    = 128         // exchanges kept for reuse
@@ -91,8 +89,8 @@ func (c *conn) init(nc net.Conn, l limits, preread []byte) {
 	c.frames = http2.NewFramer(&c.out, nil)
 	r := &c.reader
 	r.c = c
-	r.br = bufio.NewReaderSize(newPreread(nc, preread), readBuffer)
-	r.frames = http2.NewFramer(nil, r.br)
+	r.br.init(nc, preread)
+	r.frames = http2.NewFramer(nil, &r.br)
 	r.frames.SetMaxReadFrameSize(uint32(l.frameSize))
 	r.dec = hpack.NewDecoder(tableLimit, r.field)
 	// A string may be longer than a block's limit, so that what is only somewhat too large gets an answer.
@@ -237,26 +235,4 @@ func (c *conn) recycleLocked(x *exchange) {
 	if len(c.free) < keepFree {
 		c.free = append(c.free, x)
 	}
-}
-
-// preread is a connection of which some bytes were read before.
-type preread struct {
-	net.Conn
-	rest []byte
-}
-
-func newPreread(nc net.Conn, rest []byte) net.Conn {
-	if len(rest) == 0 {
-		return nc
-	}
-	return &preread{nc, append([]byte(nil), rest...)}
-}
-
-func (p *preread) Read(b []byte) (int, error) {
-	if len(p.rest) > 0 {
-		n := copy(b, p.rest)
-		p.rest = p.rest[n:]
-		return n, nil
-	}
-	return p.Conn.Read(b)
 }

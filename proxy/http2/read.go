@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"time"
@@ -23,7 +22,7 @@ const (
 // reader is what the goroutine that reads frames owns.
 type reader struct {
 	c      *conn
-	br     *bufio.Reader
+	br     source
 	frames *http2.Framer
 	dec    *hpack.Decoder
 	blk    block
@@ -149,7 +148,7 @@ func (r *reader) payload(n int) ([]byte, error) {
 		r.frag = make([]byte, n)
 	}
 	r.frag = r.frag[:n]
-	_, err := io.ReadFull(r.br, r.frag)
+	_, err := io.ReadFull(&r.br, r.frag)
 	return r.frag, err
 }
 

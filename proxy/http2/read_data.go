@@ -157,7 +157,7 @@ func (r *reader) large(id uint32, n int) error {
 		c.mu.Unlock()
 		return r.skip(n)
 	}
-	if _, err := io.ReadFull(r.br, space[:n]); err != nil {
+	if _, err := io.ReadFull(&r.br, space[:n]); err != nil {
 		r.piece.Discard()
 		return err
 	}
