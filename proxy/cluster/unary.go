@@ -148,28 +148,73 @@ func (c *Call) try() {
 // Wait returns the response: the head and the trailers (nil for none) are valid until Close; the body (nil where it is
 // empty) is the caller's. It retries as the request allows. The error is an [*Error]. It may be called once.
 func (c *Call) Wait() (*stream.ResponseHead, *body.Body, *stream.Header, error) {
+	h, b, trailers, _, err := c.WaitOr(nil)
+	return h, b, trailers, err
+}
+
+// WaitOr is Wait for a caller who may want to take the response's body in pieces, as it comes: where piecewise says so of the
+// head, and no retry policy may want another try, streams is true, the body is not there yet, and Recv brings it. Nothing is sent again from then on.
+func (c *Call) WaitOr(piecewise func(*stream.ResponseHead) bool) (h *stream.ResponseHead, b *body.Body, trailers *stream.Header, streams bool, err error) {
 	if c.async {
 		<-c.started
 		c.async = false
 	}
 	for {
-		b, trailers, err := c.receive()
-		if err == nil {
+		failed := c.receiveHead()
+		if failed == nil && piecewise != nil && c.req.Policy == nil && piecewise(&c.head) {
+			c.retry.End(true)
+			return &c.head, nil, nil, true, nil
+		}
+		if failed == nil {
+			b, trailers, failed = c.receiveRest()
+		}
+		if failed == nil {
 			if c.retry.AfterHead(&c.head) && c.pause() {
 				b.Release()
 				c.again()
 				continue
 			}
 			c.retry.End(true)
-			return &c.head, b, trailers, nil
+			return &c.head, b, trailers, false, nil
 		}
-		if err.again && c.pause() {
+		if failed.again && c.pause() {
 			c.again()
 			continue
 		}
 		c.retry.End(false)
-		return nil, nil, nil, err.Error
+		return nil, nil, nil, false, failed.Error
 	}
+}
+
+// Recv returns the next piece of a body that WaitOr left; the caller owns the reference. io.EOF follows the last, and
+// Trailers are there then. A piece may be waited for until by; the zero time is for ever. Other errors are *Error and final.
+func (c *Call) Recv(by time.Time) (*body.Body, error) {
+	if c.up.Upstream == nil {
+		return nil, io.EOF
+	}
+	err := c.up.SetDeadline(by)
+	if err == nil {
+		var piece *body.Body
+		if piece, err = c.up.Recv(); err == nil {
+			return piece, nil
+		}
+	}
+	if err != io.EOF {
+		return nil, c.broken(err, true).Error
+	}
+	if t := c.up.RecvTrailers(); t != nil {
+		c.trailers.CopyFrom(t)
+	}
+	c.finish(Outcome(c.head.Status))
+	return nil, io.EOF
+}
+
+// Trailers returns those of a response that was received by Recv to its end; nil where there are none.
+func (c *Call) Trailers() *stream.Header {
+	if c.trailers.Len() == 0 {
+		return nil
+	}
+	return &c.trailers
 }
 
 // Host returns the address of the endpoint that answered or was tried last, or "".
@@ -283,10 +328,10 @@ type failed struct {
 	again bool
 }
 
-// receive reads the response of the try that was sent.
-func (c *Call) receive() (*body.Body, *stream.Header, *failed) {
+// receiveHead reads the head of the response of the try that was sent.
+func (c *Call) receiveHead() *failed {
 	if c.failure != nil {
-		return nil, nil, c.unopened()
+		return c.unopened()
 	}
 	responded := false
 	for {
@@ -295,16 +340,20 @@ func (c *Call) receive() (*body.Body, *stream.Header, *failed) {
 			if c.sendErr != nil && !responded {
 				err = c.sendErr
 			}
-			return nil, nil, c.broken(err, responded)
+			return c.broken(err, responded)
 		}
 		if responded = true; h.Status >= 200 {
 			c.head.CopyFrom(h)
-			break
+			return nil
 		}
 		if h.Status != 100 && c.req.Informational != nil { // 100 is between this proxy and the server
 			c.req.Informational(h)
 		}
 	}
+}
+
+// receiveRest reads what follows the head.
+func (c *Call) receiveRest() (*body.Body, *stream.Header, *failed) {
 	b, err := c.receiveBody()
 	if err != nil {
 		return nil, nil, c.broken(err, true)

@@ -5,7 +5,9 @@ import (
 
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/protocol/openai"
 	"github.com/millrace/millrace/protocol/seldon"
+	"github.com/millrace/millrace/protocol/tfserving"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/stream"
 )
@@ -61,7 +63,18 @@ func parse(h *stream.RequestHead, s *catalog.Snapshot) address {
 			if rest, ok := bytes.CutPrefix(path, []byte("/"+oip.Service+"/")); ok {
 				return grpcAddress(rest)
 			}
+		case 't':
+			if a := tensorFlow(path); a.action != none {
+				return a
+			}
+		case 'o':
+			if a := openAI(path); a.action != none {
+				return a
+			}
 		case 's':
+			if m, ok := seldon.ParseGRPCPath(string(path)); ok {
+				return seldonGRPC(h, m)
+			}
 			if rest, ok := bytes.CutPrefix(path, []byte("/seldon/")); ok {
 				return seldonAddress(rest)
 			}
@@ -85,9 +98,51 @@ func versioned(path []byte) address {
 		return openInference(rest)
 	}
 	if rest, ok := bytes.CutPrefix(path, []byte("/v1/models")); ok {
-		return kserveV1(rest)
+		return kserveV1(path, rest)
 	}
-	return address{}
+	return openAI(path)
+}
+
+// openAI reads the paths of OpenAI's API; the body names the model.
+func openAI(path []byte) address {
+	op, model := openai.PathOf(string(path))
+	a := address{dialect: message.OpenAI, world: inBody, action: infer, rest: path}
+	switch op {
+	case openai.NoOperation:
+		return address{}
+	case openai.Models:
+		a.action = list
+	case openai.Model:
+		a.action, a.world, a.name = ready, byName, []byte(model)
+	}
+	return a
+}
+
+// tensorFlow reads TensorFlow Serving's gRPC methods.
+func tensorFlow(path []byte) address {
+	a := address{dialect: message.TFServingGRPC, world: inBody}
+	switch string(path) {
+	case tfserving.MethodPredict:
+		a.action = infer
+	case tfserving.MethodModelStatus:
+		a.action = ready
+	case tfserving.MethodModelMetadata, tfserving.MethodClassify, tfserving.MethodRegress, tfserving.MethodMultiInference, tfserving.MethodReloadConfig:
+		a.action = unsupported
+	}
+	return a
+}
+
+// seldonGRPC reads a method of Seldon's services; the metadata name the deployment.
+func seldonGRPC(h *stream.RequestHead, m message.Method) address {
+	a := address{dialect: message.SeldonGRPC, world: bySeldon, action: unsupported, method: m}
+	a.name, a.namespace = h.Header.Get("seldon"), h.Header.Get("namespace")
+	if len(a.namespace) == 0 {
+		a.namespace = []byte("default")
+	}
+	if m == message.Predict {
+		a.action = infer
+	}
+	return a
 }
 
 // openInference reads what stands after /v2.
@@ -131,8 +186,20 @@ func openInference(rest []byte) address {
 	return a
 }
 
-func kserveV1(rest []byte) address {
+// kserveV1 reads what stands after /v1/models: KServe's forms, and those that only TensorFlow Serving has.
+func kserveV1(path, rest []byte) address {
 	a := address{dialect: message.KServeV1}
+	if t, ok := tfserving.ParseAddress(string(path)); ok && (t.Version != "" || t.Verb == tfserving.VerbClassify || t.Verb == tfserving.VerbRegress) {
+		a = address{dialect: message.TFServingREST, action: infer, name: []byte(t.Model), version: []byte(t.Version)}
+		switch t.Verb {
+		case tfserving.VerbStatus:
+			a.action = ready
+		case tfserving.VerbPredict:
+		default:
+			a.action = unsupported
+		}
+		return a
+	}
 	if len(rest) == 0 || string(rest) == "/" {
 		a.action = list
 		return a

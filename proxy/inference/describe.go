@@ -3,12 +3,15 @@ package inference
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/protocol/openai"
+	"github.com/millrace/millrace/protocol/tfserving"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 )
 
@@ -68,7 +71,7 @@ func (s *session) named(snap *catalog.Snapshot) *message.Failure {
 		if f := s.receive(); f != nil {
 			return f
 		}
-		name, version, err := oip.PeekModel(s.wire.Body)
+		name, version, err := peekModel(s.client, s.wire.Body)
 		if err != nil {
 			return requestFailure(err)
 		}
@@ -93,6 +96,15 @@ func (s *session) liveness(ok bool) {
 func (s *session) readiness() {
 	ok := s.isReady()
 	switch {
+	case s.client == message.TFServingGRPC:
+		s.answer(tfserving.AppendStatusGRPC(nil, s.versions(ok)))
+		return
+	case s.client == message.TFServingREST:
+		s.answer(tfserving.AppendStatus(nil, s.versions(ok)))
+		return
+	case s.client == message.OpenAI:
+		s.answer(openai.AppendModel(nil, s.shownName(), "millrace"))
+		return
 	case s.client.GRPC():
 		s.answer(oip.AppendReadyGRPC(nil, ok))
 		return
@@ -119,6 +131,18 @@ func (s *session) readiness() {
 func (s *session) alive() bool {
 	path, _ := s.d.Head().SplitPath()
 	return bytes.HasSuffix(path, []byte("/live"))
+}
+
+// versions is the model's standing as TensorFlow Serving tells it.
+func (s *session) versions(ok bool) []tfserving.VersionStatus {
+	v := tfserving.VersionStatus{Version: 1, State: tfserving.StateAvailable}
+	if n, err := strconv.ParseInt(string(s.address.version), 10, 64); err == nil {
+		v.Version = n
+	}
+	if !ok {
+		v.State = tfserving.StateUnknown
+	}
+	return []tfserving.VersionStatus{v}
 }
 
 func (s *session) isReady() bool {

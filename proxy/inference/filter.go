@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/mlflow"
 	"github.com/millrace/millrace/protocol/oip"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/router"
@@ -103,7 +104,7 @@ func (s *session) serve(snap *catalog.Snapshot) {
 		return
 	}
 	if s.address.world == inBody {
-		name, version, err := oip.PeekModel(s.wire.Body)
+		name, version, err := peekModel(s.client, s.wire.Body)
 		if err != nil {
 			s.refuse(requestFailure(err))
 			return
@@ -143,8 +144,9 @@ func (s *session) find(snap *catalog.Snapshot) *message.Failure {
 		}
 	case byKServe:
 		if s.target = snap.KServe(a.namespace, a.name); s.target == nil {
-			// A model or graph of our own: a plain client, with the server's own path.
-			s.target, s.client = snap.At(a.namespace, a.name), message.Plain
+			// A model or graph of our own: a client of a plain service, or of one with paths of its own.
+			s.target = snap.At(a.namespace, a.name)
+			s.client = servingDialect(s.target, a.rest)
 		}
 	default:
 		if s.target = snap.Lookup(a.name); s.target == nil || len(a.version) > 0 {
@@ -236,7 +238,24 @@ func (s *session) passesWhole() bool {
 	}
 	c := s.target.Plan.Single
 	m, _ := c.Model.Handle.(*catalog.Model)
-	return m != nil && len(c.Parameters) == 0 && m.Transport(s.client).Dialect == s.client && (m.Native || s.client == message.Plain && len(s.address.rest) > 1)
+	return m != nil && len(c.Parameters) == 0 && m.Transport(s.client).Dialect == s.client && (m.Native || hasOwnPaths(s.client) && len(s.address.rest) > 1)
+}
+
+// hasOwnPaths tells whether services of the dialect are asked at paths that they choose themselves.
+func hasOwnPaths(d message.Dialect) bool {
+	return d == message.Plain || d == message.BentoML || d == message.MLflow
+}
+
+// servingDialect is what a client speaks at /serving/{namespace}/{name}: what the model's server does where its paths are its
+// own, MLflow's at /invocations, else plain JSON.
+func servingDialect(t *catalog.Target, rest []byte) message.Dialect {
+	if t != nil && t.Model != nil && hasOwnPaths(t.Model.Transports[0].Dialect) {
+		return t.Model.Transports[0].Dialect
+	}
+	if string(rest) == mlflow.PathInvocations {
+		return message.MLflow
+	}
+	return message.Plain
 }
 
 // decompress replaces the request's body by its plain form.

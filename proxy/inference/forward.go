@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -43,10 +44,13 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	if h.Authority = append(h.Authority[:0], p.way.Authority...); len(h.Authority) == 0 && s.fields != nil {
 		h.Authority = append(h.Authority, s.fields.authority...)
 	}
-	if p.native && p.way.Dialect == message.Plain && s.ownPath(call.In[0]) {
+	switch {
+	case p.native && s.ownPath(call.In[0]):
 		h.Method = append(h.Method[:0], s.d.Head().Method...)
 		h.Path = append(h.Path[:0], s.address.rest...)
-	} else {
+	case p.native && p.way.Dialect == message.OpenAI: // one of its many paths
+		h.Path = append(append(h.Path[:0], p.way.Path...), bytes.TrimPrefix(s.address.rest, []byte("/openai"))...)
+	default:
 		h.Path = appendPath(h.Path[:0], p.way, &p.target)
 	}
 	if how == asWhole {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
+	grpcmeta "google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/millrace/millrace/protocol/body"
@@ -85,14 +86,14 @@ func (raw) Unmarshal(b mem.BufferSlice, v any) error {
 	return nil
 }
 
-func (p *proxied) grpc(t testing.TB, method string, in []byte) ([]byte, error) {
+func (p *proxied) grpc(t testing.TB, method string, in []byte, fields ...string) ([]byte, error) {
 	t.Helper()
 	conn, err := grpc.NewClient(p.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(grpcmeta.AppendToOutgoingContext(context.Background(), fields...), 10*time.Second)
 	defer cancel()
 	var out []byte
 	err = conn.Invoke(ctx, method, in, &out, grpc.ForceCodecV2(raw{}))

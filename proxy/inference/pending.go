@@ -46,6 +46,7 @@ var _ engine.Pending = (*pending)(nil)
 type headView struct {
 	head     *stream.ResponseHead
 	trailers *stream.Header // nil where there are none
+	rest     *cluster.Call  // brings the body in pieces; nil where it is there
 }
 
 // Get implements message.Head.
@@ -95,7 +96,7 @@ func (p *pending) Wait() (*message.Message, error) {
 	if p.failed != nil {
 		return nil, p.failed
 	}
-	h, b, trailers, err := p.response()
+	h, b, trailers, streams, err := p.response()
 	s := p.session
 	s.note(p.call)
 	if err != nil {
@@ -121,7 +122,10 @@ func (p *pending) Wait() (*message.Message, error) {
 		}
 	}
 	if !s.detached {
-		p.fields = headView{h, trailers}
+		p.fields = headView{h, trailers, nil}
+		if streams {
+			p.fields.rest = p.call
+		}
 		w.Head = &p.fields
 	}
 	m, f := p.message(w, h, trailers)

@@ -77,13 +77,17 @@ func (p *pending) there() bool {
 }
 
 // response waits for the response, here or by the goroutine that is at it.
-func (p *pending) response() (*stream.ResponseHead, *body.Body, *stream.Header, error) {
+func (p *pending) response() (h *stream.ResponseHead, b *body.Body, trailers *stream.Header, streams bool, err error) {
 	r := p.received
 	if r == nil {
-		return p.call.Wait()
+		if p.session.streams(p) {
+			return p.call.WaitOr(piecewise)
+		}
+		h, b, trailers, err = p.call.Wait()
+		return h, b, trailers, false, err
 	}
 	<-r.done
-	b := r.body
+	b = r.body
 	r.body = nil // the caller's
-	return r.head, b, r.trailers, r.err
+	return r.head, b, r.trailers, false, r.err
 }

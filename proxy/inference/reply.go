@@ -108,6 +108,13 @@ func (s *session) send(w *message.Wire, passed bool) error {
 	if s.info.Detail == "" {
 		s.info.Detail = "via_upstream"
 	}
+	if view != nil && view.rest != nil {
+		h.ContentLength = view.head.ContentLength
+		if err := s.d.SendHead(h, false); err != nil {
+			return s.gone(err)
+		}
+		return s.sendRest(view.rest)
+	}
 	trailers := view != nil && view.trailers != nil && view.trailers.Len() > 0
 	if trailers {
 		h.ContentLength = -1 // HTTP/1.1 has trailers behind chunks only

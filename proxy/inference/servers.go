@@ -20,7 +20,7 @@ var _ engine.Servers = servers{}
 
 // Route implements engine.Servers.
 func (servers) Route(reply *message.Message) (int, error) {
-	if w := reply.Wire(); w != nil && w.Dialect == message.SeldonREST {
+	if w := reply.Wire(); w != nil && (w.Dialect == message.SeldonREST || w.Dialect == message.SeldonGRPC) {
 		return seldon.ParseRoute(w)
 	}
 	c, err := reply.Content()
@@ -98,25 +98,22 @@ func deadlineOf(m *catalog.Model, deadline time.Time) time.Time {
 // render returns the body to send, one reference of the caller's, and the wire form that says how.
 func (s *session) render(p *pending, call *engine.Call) (*body.Body, *message.Wire, *message.Failure) {
 	if w := s.passes(p, call); w != nil {
-		b := w.Body.Retain()
-		if w.Dialect == message.OpenInferenceGRPC {
-			renamed, err := oip.RenameModel(b, p.target.Model, p.target.Version, s.filter.Budget)
-			b.Release()
-			if err != nil {
-				return nil, nil, requestFailure(err)
-			}
-			b = renamed
+		b, err := renameModel(p.way.Dialect, w.Body.Retain(), &p.target, s.filter.Budget)
+		if err != nil {
+			return nil, nil, requestFailure(err)
 		}
 		return s.framed(b, w)
 	}
 	in := call.In
 	if call.Target.Method != message.Aggregate {
-		c, err := s.content(p, in[0])
+		c, changed, err := s.content(p, in[0])
 		if err != nil {
 			return nil, nil, requestFailure(err)
 		}
-		s.one[0] = message.FromContent(c)
-		in = s.one[:]
+		if changed { // else the codec sees the message's own form too
+			s.one[0] = message.FromContent(c)
+			in = s.one[:]
+		}
 	}
 	w, err := p.way.Codec.EncodeRequest(in, &p.target)
 	if err != nil {
@@ -125,24 +122,24 @@ func (s *session) render(p *pending, call *engine.Call) (*body.Body, *message.Wi
 	return s.framed(w.Body, w)
 }
 
-// content is what a server gets that cannot have the message as it came.
-func (s *session) content(p *pending, in *message.Message) (*message.Content, error) {
-	c, err := in.Content()
-	if err != nil {
-		return nil, err
+// content is what a server gets that cannot have the message as it came, and whether it is not the message's own.
+func (s *session) content(p *pending, in *message.Message) (c *message.Content, changed bool, err error) {
+	if c, err = in.Content(); err != nil {
+		return nil, false, err
 	}
 	if p.model.Contract != nil {
 		if c, err = s.mapRequest(p.model, c, in); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		changed = true
 	}
 	if c.ID == "" && (p.way.Dialect == message.OpenInferenceREST || p.way.Dialect == message.OpenInferenceGRPC) {
 		// KServe's server answers 500 to a request without an id.
 		named := *c
 		named.ID = newID()
-		c = &named
+		c, changed = &named, true
 	}
-	return c, nil
+	return c, changed, nil
 }
 
 // mapRequest maps fields to the server's tensors. Every field of a client's request must be one of the contract, unless
@@ -195,12 +192,16 @@ func (s *session) passes(p *pending, call *engine.Call) *message.Wire {
 		return nil
 	}
 	switch w.Dialect {
-	case message.SeldonREST, message.Plain:
+	case message.SeldonREST, message.SeldonGRPC, message.Plain, message.BentoML, message.MLflow:
+		if w.Reply && (w.Dialect == message.BentoML || w.Dialect == message.MLflow) {
+			return nil
+		}
 		if p.model.Native || s.ownPath(call.In[0]) {
 			p.native = true
 			return w
 		}
-	case message.OpenInferenceREST, message.OpenInferenceGRPC, message.KServeV1:
+	case message.OpenInferenceREST, message.OpenInferenceGRPC, message.KServeV1, message.TFServingREST, message.TFServingGRPC,
+		message.OpenAI:
 		if w.Reply {
 			return nil // a reply's outputs are not a request's inputs
 		}
@@ -212,14 +213,15 @@ func (s *session) passes(p *pending, call *engine.Call) *message.Wire {
 	return nil
 }
 
-// ownPath tells whether a plain client addressed one plain service by the service's own path: it speaks its language.
+// ownPath tells whether a client addressed one service by the service's own path: it speaks its language.
 func (s *session) ownPath(in *message.Message) bool {
-	return in == s.request && len(s.address.rest) > 1 && s.target.Plan.Single != nil
+	return in == s.request && hasOwnPaths(s.client) && len(s.address.rest) > 1 && s.target.Plan.Single != nil
 }
 
 // inServersNames tells whether a client addressed one model by its server's own tensor names.
 func (s *session) inServersNames(m *catalog.Model, in *message.Message) bool {
-	if in != s.request || s.target.Plan.Single == nil || in.Wire().Dialect == message.KServeV1 {
+	d := in.Wire().Dialect
+	if in != s.request || s.target.Plan.Single == nil || d != message.OpenInferenceREST && d != message.OpenInferenceGRPC {
 		return false
 	}
 	var err error

@@ -6,13 +6,16 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/graph/plan"
+	"github.com/millrace/millrace/protocol/bentoml"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/kservev1"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/mlflow"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/protocol/openai"
 	"github.com/millrace/millrace/protocol/plain"
 	"github.com/millrace/millrace/protocol/seldon"
+	"github.com/millrace/millrace/protocol/tfserving"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/xds/api/algebra"
 	pb "github.com/millrace/millrace/xds/api/graphv1"
@@ -96,7 +99,7 @@ func newModel(r *pb.Model, refs func(string) *cluster.Ref) (*Model, error) {
 // idempotent tells whether predict-like calls of a dialect may be sent again where nobody says anything.
 func idempotent(d message.Dialect) bool {
 	switch d {
-	case message.OpenInferenceREST, message.OpenInferenceGRPC, message.SeldonREST, message.SeldonGRPC, message.KServeV1, message.TFServingGRPC, message.MLflow:
+	case message.OpenInferenceREST, message.OpenInferenceGRPC, message.SeldonREST, message.SeldonGRPC, message.KServeV1, message.TFServingREST, message.TFServingGRPC, message.MLflow:
 		return true
 	}
 	return false
@@ -111,6 +114,16 @@ func codecOf(d message.Dialect, c *contract.Contract) (message.Codec, error) {
 		return oip.GRPC{}, nil
 	case message.SeldonREST:
 		return seldon.Codec{}, nil
+	case message.SeldonGRPC:
+		return seldon.GRPC{}, nil
+	case message.TFServingREST:
+		return tfserving.New(c)
+	case message.TFServingGRPC:
+		return tfserving.GRPC{}, nil
+	case message.BentoML:
+		return bentoml.New(c)
+	case message.OpenAI:
+		return openai.New(c)
 	case message.KServeV1:
 		return kservev1.New(c)
 	case message.MLflow:

@@ -149,6 +149,7 @@ var dialects = map[pb.Dialect]message.Dialect{
 	pb.Dialect_DIALECT_OPENAI:              message.OpenAI,
 	pb.Dialect_DIALECT_PLAIN:               message.Plain,
 	pb.Dialect_DIALECT_OPAQUE:              message.Opaque,
+	pb.Dialect_DIALECT_TFSERVING_REST:      message.TFServingREST,
 }
 
 // DecodeDialect returns the program's dialect, and whether there is one.

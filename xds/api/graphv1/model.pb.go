@@ -89,7 +89,7 @@ const (
 	Dialect_DIALECT_SELDON_REST Dialect = 3
 	// Seldon's protocol over gRPC.
 	Dialect_DIALECT_SELDON_GRPC Dialect = 4
-	// KServe V1 and TensorFlow Serving's REST predict.
+	// KServe V1.
 	Dialect_DIALECT_KSERVE_V1 Dialect = 5
 	// TensorFlow Serving over gRPC.
 	Dialect_DIALECT_TFSERVING_GRPC Dialect = 6
@@ -103,6 +103,8 @@ const (
 	Dialect_DIALECT_PLAIN Dialect = 10
 	// Any body, passed as it is.
 	Dialect_DIALECT_OPAQUE Dialect = 11
+	// TensorFlow Serving over REST.
+	Dialect_DIALECT_TFSERVING_REST Dialect = 12
 )
 
 // Enum value maps for Dialect.
@@ -120,6 +122,7 @@ var (
 		9:  "DIALECT_OPENAI",
 		10: "DIALECT_PLAIN",
 		11: "DIALECT_OPAQUE",
+		12: "DIALECT_TFSERVING_REST",
 	}
 	Dialect_value = map[string]int32{
 		"DIALECT_UNSPECIFIED":         0,
@@ -134,6 +137,7 @@ var (
 		"DIALECT_OPENAI":              9,
 		"DIALECT_PLAIN":               10,
 		"DIALECT_OPAQUE":              11,
+		"DIALECT_TFSERVING_REST":      12,
 	}
 )
 
@@ -739,7 +743,7 @@ const file_millrace_graph_v1_model_proto_rawDesc = "" +
 	"\vIdempotence\x12\x1b\n" +
 	"\x17IDEMPOTENCE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16IDEMPOTENCE_IDEMPOTENT\x10\x01\x12\x1e\n" +
-	"\x1aIDEMPOTENCE_NOT_IDEMPOTENT\x10\x02*\xad\x02\n" +
+	"\x1aIDEMPOTENCE_NOT_IDEMPOTENT\x10\x02*\xc9\x02\n" +
 	"\aDialect\x12\x17\n" +
 	"\x13DIALECT_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bDIALECT_OPEN_INFERENCE_REST\x10\x01\x12\x1f\n" +
@@ -753,7 +757,8 @@ const file_millrace_graph_v1_model_proto_rawDesc = "" +
 	"\x0eDIALECT_OPENAI\x10\t\x12\x11\n" +
 	"\rDIALECT_PLAIN\x10\n" +
 	"\x12\x12\n" +
-	"\x0eDIALECT_OPAQUE\x10\vB6Z4github.com/millrace/millrace/xds/api/graphv1;graphv1b\x06proto3"
+	"\x0eDIALECT_OPAQUE\x10\v\x12\x1a\n" +
+	"\x16DIALECT_TFSERVING_REST\x10\fB6Z4github.com/millrace/millrace/xds/api/graphv1;graphv1b\x06proto3"
 
 var (
 	file_millrace_graph_v1_model_proto_rawDescOnce sync.Once

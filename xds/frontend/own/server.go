@@ -77,12 +77,6 @@ func (r *reader) protocol(m document.Map, run *frontend.Run) frontend.Protocol {
 		v.Refuse(document.CodeValue, contract.Suggest(p, frontend.Protocols), "there is no protocol %q", p)
 		return ""
 	}
-	_, rest := frontend.Protocol(p).Dialect(frontend.REST)
-	_, grpc := frontend.Protocol(p).Dialect(frontend.GRPC)
-	if !rest && !grpc {
-		v.Refuse(document.CodeValue, "this version speaks oip, seldon, kserve-v1, mlflow and plain to servers", "protocol %s is not spoken yet", p)
-		return ""
-	}
 	return frontend.Protocol(p)
 }
 
