@@ -127,6 +127,10 @@ func (w *result) say(to io.Writer) {
 			fmt.Fprintf(to, "%-22s failed: %s\n", e.Name, e.Failed)
 			continue
 		}
+		if w.idle {
+			fmt.Fprintf(to, "%-22s %6.1f KB a connection\n", e.Name, e.MemoryEach/1e3)
+			continue
+		}
 		ratio := ""
 		if e.Ratio != nil {
 			ratio = "ratio " + e.Ratio.text(2)

@@ -27,7 +27,11 @@ question was due.
 	}
 	r.goals(&b)
 	for _, w := range r.Works {
-		w.markdown(&b)
+		if w.idle {
+			w.idleTable(&b)
+		} else {
+			w.markdown(&b)
+		}
 	}
 	return b.String()
 }

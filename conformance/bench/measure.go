@@ -29,7 +29,8 @@ type sample struct {
 type entrant struct {
 	name    string
 	process *contender.Process
-	rest    int64 // bytes, resident before the first request
+	rest    int64   // bytes, resident before the first request
+	each    float64 // bytes a connection, of a work of idle ones
 	samples []sample
 	failed  error // why it has no more turns
 }
@@ -63,6 +64,14 @@ func (b *bench) measure(ctx context.Context, w work) (entrants []*entrant, err e
 				return entrants, err
 			}
 		}
+	}
+	if w.Idle {
+		for i, e := range entrants {
+			if e.each, e.failed = b.idle(ctx, w, e); e.failed != nil && (i == 0 || ctx.Err() != nil) {
+				return entrants, fmt.Errorf("%s: %s: %w", w.Name, e.name, e.failed)
+			}
+		}
+		return entrants, nil
 	}
 	for round := range b.rounds {
 		// Who begins changes, so that nobody always follows the same one.

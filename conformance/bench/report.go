@@ -26,6 +26,7 @@ type report struct {
 type result struct {
 	Name, Load string
 	Entrants   []figures
+	idle       bool
 }
 
 type figures struct {
@@ -35,6 +36,7 @@ type figures struct {
 	P50, P99, P999     spread
 	MemoryAtRest       int64
 	MemoryUnderLoad    spread
+	MemoryEach         float64  `json:",omitempty"` // bytes of an idle connection
 	Ratio              *spread  `json:",omitempty"` // Millrace's CPU to this one's, round by round
 	RatioP99           *spread  `json:",omitempty"` // its p99 to this one's
 	Goal               *float64 `json:",omitempty"` // the ratio to reach
@@ -43,12 +45,12 @@ type figures struct {
 
 // resultOf sums up a work; the first entrant is Millrace.
 func resultOf(w work, entrants []*entrant) result {
-	r := result{Name: w.Name, Load: w.String()}
+	r := result{Name: w.Name, Load: w.String(), idle: w.Idle}
 	cpu := func(s sample) float64 { return s.CPU }
 	p99 := func(s sample) float64 { return s.P99 }
 	for i, e := range entrants {
 		f := figures{
-			Name: e.name, CPU: of(e.samples, cpu), P99: of(e.samples, p99), MemoryAtRest: e.rest,
+			Name: e.name, CPU: of(e.samples, cpu), P99: of(e.samples, p99), MemoryAtRest: e.rest, MemoryEach: e.each,
 			User:            of(e.samples, func(s sample) float64 { return s.User }),
 			System:          of(e.samples, func(s sample) float64 { return s.System }),
 			Wakeups:         of(e.samples, func(s sample) float64 { return s.Wakeups }),
@@ -61,7 +63,7 @@ func resultOf(w work, entrants []*entrant) result {
 			r.Entrants = append(r.Entrants, figures{Name: e.name, Failed: e.failed.Error()})
 			continue
 		}
-		if i > 0 {
+		if i > 0 && !w.Idle {
 			cpu, late := ratios(entrants[0].samples, e.samples, cpu), ratios(entrants[0].samples, e.samples, p99)
 			f.Ratio, f.RatioP99 = &cpu, &late
 		}

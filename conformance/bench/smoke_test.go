@@ -39,7 +39,7 @@ func TestEveryContenderThatRunsHereAnswersRightly(t *testing.T) {
 		for _, e := range w.Entrants {
 			if e.Failed != "" {
 				t.Errorf("%s: %s failed: %s", w.Name, e.Name, e.Failed)
-			} else if e.PerSecond.Median <= 0 || e.CPU.Median <= 0 {
+			} else if !w.idle && (e.PerSecond.Median <= 0 || e.CPU.Median <= 0) {
 				t.Errorf("%s: %s has no figures: %+v", w.Name, e.Name, e)
 			}
 		}

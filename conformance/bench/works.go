@@ -22,6 +22,8 @@ type work struct {
 	Connections, Streams int
 	Bytes                int     // of the question, and of the answer where it is an echo
 	Rate                 float64 // requests per second; 0 is as fast as they are answered
+	// Idle has the connections ask once and wait: what they hold is measured, and nothing else.
+	Idle bool
 	// Beside is another duty of Millrace's that is measured as a contender of its own, forwarding the same bytes.
 	Beside bool
 	// Goals are the greatest ratios of Millrace to others that it is to reach.
@@ -48,6 +50,8 @@ func works() []work {
 		{Name: "one-node graph, 1 KiB", Duty: contender.OneNode, Connections: 64, Bytes: kib, Beside: true, Goals: map[string]float64{forwarding: 1.15}},
 		{Name: "chain of 4, 1 KiB", Duty: contender.Chain, Connections: 32, Bytes: kib, Goals: map[string]float64{"KServe router": 0.2}},
 		{Name: "fan-out of 4, 1 KiB", Duty: contender.FanOut, Connections: 32, Bytes: kib, Goals: map[string]float64{"KServe router": 0.15}},
+		{Name: "1,000 idle connections, HTTP/1.1", Connections: 1000, Bytes: kib, Idle: true},
+		{Name: "1,000 idle connections, HTTP/2", Duty: contender.PassGRPC, Connections: 1000, Streams: 1, Bytes: kib, Idle: true},
 		{Name: "REST to gRPC and back, 1,000 floats", Duty: contender.Convert, Connections: 16},
 	}
 }
@@ -63,6 +67,9 @@ func (w work) String() string {
 	}
 	if w.Bytes > 0 {
 		text += fmt.Sprintf(", %d bytes each way", w.Bytes)
+	}
+	if w.Idle {
+		return text + ", one question each"
 	}
 	if w.Rate > 0 {
 		return text + fmt.Sprintf(", open loop at %.0f requests/s", w.Rate)
