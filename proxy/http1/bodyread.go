@@ -23,9 +23,10 @@ type bodyReader struct {
 
 	limit    int64 // bytes of the body that are taken, 0 for all
 	received int64
-	piece    int // bytes to ask for next, 0 to begin with; grows while the peer keeps up
-	overhead int // chunk lines and trailers since the last byte of body
-	max      int // bytes of one chunk line or of all trailers
+	piece    int         // bytes to ask for next, 0 to begin with; grows while the peer keeps up
+	overhead int         // chunk lines and trailers since the last byte of body
+	writer   body.Writer // of the piece that is being read; empty between two
+	max      int         // bytes of one chunk line or of all trailers
 }
 
 // chunkState is the place within a chunked body (RFC 9112, section 7.1).
@@ -84,7 +85,8 @@ func (b *bodyReader) next(rd *reader, budget *body.Budget, wait func() error) (*
 
 // takeBuffered copies what is buffered of the body into a piece, over as many chunks as there are.
 func (b *bodyReader) takeBuffered(rd *reader, budget *body.Budget) (*body.Body, error) {
-	w := body.Writer{Budget: budget}
+	w := &b.writer // a part of b, so that handing it on allocates nothing
+	w.Budget = budget
 	for !b.done {
 		if b.end == byChunks && b.chunk != inData {
 			ready, err := b.advance(rd.buffered(), rd)
@@ -114,7 +116,7 @@ func (b *bodyReader) takeBuffered(rd *reader, budget *body.Budget) (*body.Body, 
 			return nil, err
 		}
 	}
-	if err := b.topUp(rd, &w); err != nil {
+	if err := b.topUp(rd, w); err != nil {
 		w.Discard()
 		return nil, err
 	}
@@ -153,11 +155,12 @@ func (b *bodyReader) takeDirect(rd *reader, budget *body.Budget, wait func() err
 		return nil, err
 	}
 	b.begin(rd)
-	w := body.Writer{Budget: budget}
+	w := &b.writer // a part of b, so that handing it on allocates nothing
+	w.Budget = budget
 	var n int
 	var err error
 	if rd.await != nil {
-		n, err = rd.await.read(&w, b.want())
+		n, err = rd.await.read(w, b.want())
 	} else {
 		var space []byte
 		if space, err = w.Space(b.want()); err != nil {
