@@ -164,6 +164,7 @@ func (b *bodyReader) takeDirect(rd *reader, budget *body.Budget, wait func() err
 	} else {
 		var space []byte
 		if space, err = w.Space(b.want()); err != nil {
+			w.Discard()
 			return nil, err
 		}
 		n, err = rd.src.Read(space[:b.want()])
