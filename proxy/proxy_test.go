@@ -19,8 +19,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/millrace/millrace/proxy"
 	"github.com/millrace/millrace/proxy/bootstrap"
+	pb "github.com/millrace/millrace/xds/api/graphv1"
 	"github.com/millrace/millrace/xds/server"
 	"github.com/millrace/millrace/xds/source/resources"
 	"github.com/millrace/millrace/xds/source/store"
@@ -202,6 +205,18 @@ func TestAGraphIsAcceptedBeforeItsClusterComesAndServesThen(t *testing.T) {
 	}
 	if refused := m.set(early); len(refused) > 0 {
 		t.Fatalf("refused: %v", refused)
+	}
+	// Every further update is accepted as well, while the first still waits.
+	for i := range 3 {
+		next := server.State{}
+		for typeURL, byName := range early {
+			next[typeURL] = byName
+		}
+		extra := clone(&pb.InferenceGraph{Name: fmt.Sprintf("default/g%d", i), Root: call("default/one")})
+		next[resources.GraphType] = map[string]proto.Message{extra.Name: extra}
+		if refused := m.set(next); len(refused) > 0 {
+			t.Fatalf("update %d is refused: %v", i, refused)
+		}
 	}
 	for len(m.proxy.ListenAddresses()) == 0 {
 		runtime.Gosched() // the listener starts as soon as its routes are there
