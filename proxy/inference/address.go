@@ -20,6 +20,8 @@ const (
 	infer
 	ready
 	metadata
+	own      // what only the model's server can say: its configuration, its statistics
+	generate // text for a prompt, whole or in events
 	live
 	serverReady
 	serverMetadata
@@ -47,8 +49,11 @@ type address struct {
 	name      []byte
 	namespace []byte
 	version   []byte
-	rest      []byte // the server's own path, below /serving/{namespace}/{name}
+	rest      []byte // the server's own path, below /serving/{namespace}/{name} or the model's own
 }
+
+// events tells whether the answer comes as a stream of events.
+func (a *address) events() bool { return string(a.rest) == "/generate_stream" }
 
 // parse finds out what a request asks for; s tells which host names address KServe objects.
 func parse(h *stream.RequestHead, s *catalog.Snapshot) address {
@@ -169,21 +174,33 @@ func openInference(rest []byte) address {
 	if !ok {
 		return address{}
 	}
-	a.name, rest, _ = bytes.Cut(rest, []byte("/"))
-	if v, ok := bytes.CutPrefix(rest, []byte("versions/")); ok {
-		a.version, rest, _ = bytes.Cut(v, []byte("/"))
+	a.name, a.rest = cutSegment(rest)
+	if v, ok := bytes.CutPrefix(a.rest, []byte("/versions/")); ok {
+		a.version, a.rest = cutSegment(v)
 	}
-	switch string(rest) {
-	case "infer":
+	switch string(a.rest) {
+	case "/infer":
 		a.action = infer
-	case "ready":
+	case "/ready":
 		a.action = ready
-	case "":
-		a.action = metadata
+	case "", "/":
+		a.action, a.rest = metadata, nil
+	case "/config", "/stats":
+		a.action = own
+	case "/generate", "/generate_stream":
+		a.action = generate
 	default:
 		a.action = unsupported
 	}
 	return a
+}
+
+// cutSegment cuts the first segment off a path without a slash before it; the slash stays with the rest.
+func cutSegment(path []byte) (segment, rest []byte) {
+	if i := bytes.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, nil
 }
 
 // kserveV1 reads what stands after /v1/models: KServe's forms, and those that only TensorFlow Serving has.
@@ -221,7 +238,7 @@ func kserveV1(path, rest []byte) address {
 }
 
 var grpcActions = map[string]action{
-	"ModelInfer": infer, "ModelReady": ready, "ModelMetadata": metadata, "ServerLive": live, "ServerReady": serverReady,
+	"ModelInfer": infer, "ModelReady": ready, "ModelMetadata": metadata, "ModelConfig": own, "ModelStatistics": own, "ServerLive": live, "ServerReady": serverReady,
 	"ServerMetadata": serverMetadata, "RepositoryIndex": index,
 }
 

@@ -58,11 +58,14 @@ func (s *session) describe(snap *catalog.Snapshot) {
 		s.refuse(f)
 		return
 	}
-	if s.address.action == ready {
+	switch {
+	case s.address.action == ready:
 		s.readiness()
-		return
+	case s.address.action == metadata && !s.serverSays():
+		s.metadata()
+	default:
+		s.pass()
 	}
-	s.metadata()
 }
 
 // named finds the model that is meant; over gRPC the message names it.
@@ -74,6 +77,9 @@ func (s *session) named(snap *catalog.Snapshot) *message.Failure {
 		name, version, err := peekModel(s.client, s.wire.Body)
 		if err != nil {
 			return requestFailure(err)
+		}
+		if name == "" && s.address.action == own {
+			return &message.Failure{Code: CodeUnsupported, Kind: message.Unimplemented, Detail: "this is not offered for all models at once", Remedy: "name one model"}
 		}
 		s.address.name, s.address.version = []byte(name), []byte(version)
 	}

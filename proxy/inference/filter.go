@@ -82,7 +82,7 @@ func (s *session) end(stop func()) {
 // serve answers one request.
 func (s *session) serve(snap *catalog.Snapshot) {
 	switch s.address.action {
-	case infer:
+	case infer, generate:
 	case unsupported:
 		s.refuse(&message.Failure{Code: CodeUnsupported, Kind: message.Unimplemented, Detail: "this call is not offered here"})
 		return
@@ -98,6 +98,10 @@ func (s *session) serve(snap *catalog.Snapshot) {
 			s.refuse(f)
 			return
 		}
+	}
+	if s.address.action == generate {
+		s.pass()
+		return
 	}
 	if f := s.receive(); f != nil {
 		s.refuse(f)
@@ -235,6 +239,9 @@ func (s *session) receive() *message.Failure {
 func (s *session) passesWhole() bool {
 	if s.target == nil || s.target.Plan.Single == nil || s.client.GRPC() {
 		return false
+	}
+	if s.address.action != infer {
+		return s.serverSays()
 	}
 	c := s.target.Plan.Single
 	m, _ := c.Model.Handle.(*catalog.Model)

@@ -61,11 +61,7 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	s.forwardFields(&h.Header, how)
 	switch {
 	case p.way.Dialect.GRPC():
-		h.Header.Add("content-type", "application/grpc")
-		h.Header.Add("te", "trailers")
-		if d := call.Deadline; !d.IsZero() {
-			h.Header.Add("grpc-timeout", grpcTimeout(time.Until(d)))
-		}
+		addGRPCFields(&h.Header, call.Deadline)
 	case how == asWhole: // whatever the client said of its body
 	case w.JSONLength >= 0:
 		h.Header.Add("content-type", "application/octet-stream")
@@ -78,8 +74,22 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	if s.puid != "" {
 		h.Header.Set("Seldon-Puid", s.puid)
 	}
-	for _, f := range p.model.Headers {
-		h.Header.Set(f.GetName(), f.GetValue())
+	addModelFields(&h.Header, p.model)
+}
+
+// addGRPCFields adds what every gRPC request says; deadline is the call's, or zero.
+func addGRPCFields(h *stream.Header, deadline time.Time) {
+	h.Add("content-type", "application/grpc")
+	h.Add("te", "trailers")
+	if !deadline.IsZero() {
+		h.Add("grpc-timeout", grpcTimeout(time.Until(deadline)))
+	}
+}
+
+// addModelFields sets the fields that a model's object wants.
+func addModelFields(h *stream.Header, m *catalog.Model) {
+	for _, f := range m.Headers {
+		h.Set(f.GetName(), f.GetValue())
 	}
 }
 

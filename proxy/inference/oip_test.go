@@ -64,7 +64,7 @@ func TestAContractsFieldsAreTheTensorsOfOpenInference(t *testing.T) {
 	if code != 200 || !strings.Contains(got, `"text"`) || !strings.Contains(got, `"shout.loud"`) {
 		t.Errorf("metadata: %d %s", code, got)
 	}
-	for path, want := range map[string]int{"/v2/models/shout/ready": 200, "/v2/health/live": 200, "/v2/health/ready": 200, "/v2/models/nothing/ready": 404, "/v2": 200, "/v1/models": 200, "/v2/models/shout/generate": 501} {
+	for path, want := range map[string]int{"/v2/models/shout/ready": 200, "/v2/health/live": 200, "/v2/health/ready": 200, "/v2/models/nothing/ready": 404, "/v2": 200, "/v1/models": 200, "/v2/models/shout/generate": 405, "/v2/models/shout/explain": 501, "/v2/models/shout+letters/config": 501} {
 		if code, got, _ := p.do("GET", path, ""); code != want {
 			t.Errorf("GET %s: %d %s, want %d", path, code, got, want)
 		}
