@@ -18,7 +18,7 @@ import (
 
 func controlPlaneCommand() *cobra.Command {
 	var xds, listen addressFlag
-	var bind, group string
+	var bind, group, status string
 	var level levelFlag
 	c := &cobra.Command{
 		Use:   "control-plane DIR… --xds ADDRESS",
@@ -45,9 +45,18 @@ where they are to listen.`,
 			}
 			log := logger(c.ErrOrStderr(), level)
 			srv := server.New(server.WithObserver(observer(log)))
-			p := pipeline.New(pipeline.Options{
+			var p *pipeline.Pipeline
+			p = pipeline.New(pipeline.Options{
 				Files: pipeline.Files{Paths: args, Bind: bind}, Listen: listen.AddrPort, Server: srv, Group: group,
-				Told: func(e pipeline.Event) { fmt.Fprintln(c.OutOrStdout(), e.Text()) },
+				Told: func(e pipeline.Event) {
+					fmt.Fprintln(c.OutOrStdout(), e.Text())
+					if status == "" {
+						return
+					}
+					if err := p.WriteStatus(status); err != nil {
+						log.Warn(err.Error())
+					}
+				},
 			})
 			return serve(ctx, c, lis, srv, p)
 		},
@@ -55,6 +64,7 @@ where they are to listen.`,
 	c.Flags().Var(&xds, "xds", "where proxies connect")
 	c.Flags().Var(&listen, "listen", "where the proxies listen")
 	c.Flags().StringVar(&group, "node-group", "", "the node.cluster of the proxies that are served")
+	c.Flags().StringVar(&status, "status-file", "", "a file that gets the standing of every object, as JSON, after each save")
 	bindFlag(c, &bind)
 	levelFlags(c, &level, "")
 	return c

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -352,5 +354,56 @@ func TestABindingThatIsGivenTakesThePlaceOfTheOneBesideTheObjects(t *testing.T) 
 		if got := s.Server("default", "mls").URLs[0].Port; got != c.port {
 			t.Errorf("%v: port %d, want %d", c.files, got, c.port)
 		}
+	}
+}
+
+func TestEveryObjectHasAStandingWithItsPlace(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const model = "apiVersion: millrace.io/v1alpha1\nkind: Model\nmetadata: {name: m}\nspec: {protocol: oip, urls: [\"http://127.0.0.1:9\"]}\n---\n"
+	const graph = "apiVersion: millrace.io/v1alpha1\nkind: InferenceGraph\nmetadata: {name: g}\nspec: {graph: %s}\n"
+	write(model + fmt.Sprintf(graph, "m"))
+	srv := server.New()
+	defer srv.Stop()
+	told := make(chan struct{}, 10)
+	p := New(Options{Files: Files{Paths: []string{dir}}, Server: srv, Told: func(Event) { told <- struct{}{} }})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	standing := func() string {
+		<-told
+		out := filepath.Join(t.TempDir(), "status.json")
+		if err := p.WriteStatus(out); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []ObjectStatus
+		if err := json.Unmarshal(text, &all); err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		for _, o := range all {
+			words = append(words, fmt.Sprintf("%s %s:%d %s %d", o.Name, filepath.Base(o.File), o.Line, o.State, len(o.Messages)))
+		}
+		return strings.Join(words, ", ")
+	}
+	if got, want := standing(), "m a.yaml:1 serving 0, g a.yaml:6 serving 0"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	write(model + fmt.Sprintf(graph, "nothing"))
+	if got, want := standing(), "m a.yaml:1 serving 0, g a.yaml:6 stale 1"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -31,6 +31,7 @@ type Snapshot struct {
 
 	options Options
 	entries []*entry
+	files   []*file
 	adopted []*frontend.Model // models that servers say they have
 	sources map[string][]byte
 	set     *set

@@ -111,6 +111,9 @@ func (s *Store) Load(files map[string][]byte) *Snapshot {
 	})
 	snap.Found = found
 	snap.Changes = s.changes(snap)
+	for _, name := range names {
+		snap.files = append(snap.files, s.files[name])
+	}
 	if s.last == nil || len(snap.Changes) > 0 {
 		s.version++
 	}
