@@ -20,7 +20,7 @@ const (
 
 var _ = diagnostic.Register(
 	diagnostic.Entry{Code: CodeFraming, Title: "a message is not framed as its protocol says",
-		Text: "A gRPC message's prefix and its bytes do not agree, or the body is compressed in a way that is not understood (gzip is), or is not what its content-encoding says."},
+		Text: "A gRPC message's prefix and its bytes do not agree, or the body is compressed in a way that is not understood (gzip and deflate are), or is not what its content-encoding says."},
 	diagnostic.Entry{Code: CodeTooLarge, Title: "a body is too large",
 		Text: "The request's or the reply's body exceeds the listener's limit (max_body_bytes of the inference filter). Send fewer rows at once, or raise the limit."},
 	diagnostic.Entry{Code: CodeUnsupported, Title: "the address asks for something that is not offered",

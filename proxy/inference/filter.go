@@ -148,9 +148,10 @@ func (s *session) find(snap *catalog.Snapshot) *message.Failure {
 		}
 	case byKServe:
 		if s.target = snap.KServe(a.namespace, a.name); s.target == nil {
-			// A model or graph of our own: a client of a plain service, or of one with paths of its own.
-			s.target = snap.At(a.namespace, a.name)
+			// A model, a graph of our own or an expression: a client of a plain service, or of one with paths of its own.
+			f := s.within(snap)
 			s.client = servingDialect(s.target, a.rest)
+			return f
 		}
 	default:
 		if s.target = snap.Lookup(a.name); s.target == nil || len(a.version) > 0 {
@@ -267,18 +268,19 @@ func servingDialect(t *catalog.Target, rest []byte) message.Dialect {
 
 // decompress replaces the request's body by its plain form.
 func (s *session) decompress(h *stream.RequestHead) *message.Failure {
-	switch e := h.Header.Get("content-encoding"); {
-	case equal(e, "gzip"), equal(e, "x-gzip"):
-		plain, err := inflate(s.wire.Body, s.filter.Budget, s.filter.MaxBody)
+	said := h.Header.Get("content-encoding")
+	switch e := encodingOf(said); e {
+	case identity:
+	case gzipped, deflated:
+		plain, err := unpack(s.wire.Body, e, s.filter.Budget, s.filter.MaxBody)
 		if err != nil {
 			return requestFailure(err)
 		}
 		s.wire.Body.Release()
 		s.wire.Body = plain
-	case len(e) == 0, equal(e, "identity"):
 	default:
 		s.refusal = http.StatusUnsupportedMediaType
-		return &message.Failure{Code: CodeFraming, Kind: message.InvalidArgument, Detail: "the request's body is encoded by " + printable(e), Remedy: "use gzip or no encoding"}
+		return &message.Failure{Code: CodeFraming, Kind: message.InvalidArgument, Detail: "the request's body is encoded by " + printable(said), Remedy: "use gzip, deflate or no encoding"}
 	}
 	h.Header.Del("content-encoding")
 	return nil

@@ -1,10 +1,7 @@
 package inference
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/binary"
-	"io"
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
@@ -35,24 +32,13 @@ func unframe(b *body.Body, encoding []byte, budget *body.Budget, limit int64) (*
 		return payload, nil
 	}
 	defer payload.Release()
-	if string(encoding) != "gzip" {
-		return nil, &message.Failure{Code: CodeFraming, Kind: message.Unimplemented, Detail: "the message is compressed by " + string(encoding), Remedy: "use gzip or no compression"}
+	switch e := encodingOf(encoding); e {
+	case gzipped, deflated:
+		return unpack(payload, e, budget, limit)
+	case identity:
+		return nil, message.Invalid(CodeFraming, "the gRPC message is said to be compressed, and grpc-encoding does not say how")
 	}
-	return inflate(payload, budget, limit)
-}
-
-// inflate decompresses gzip, bounded.
-func inflate(b *body.Body, budget *body.Budget, limit int64) (*body.Body, error) {
-	z, err := gzip.NewReader(bytes.NewReader(b.Bytes()))
-	if err != nil {
-		return nil, message.Invalid(CodeFraming, "the body is not gzip: %v", err)
-	}
-	w := body.Writer{Budget: budget, Limit: limit}
-	if _, err := w.ReadFrom(io.Reader(z)); err != nil {
-		w.Discard()
-		return nil, err
-	}
-	return w.Body()
+	return nil, &message.Failure{Code: CodeFraming, Kind: message.Unimplemented, Detail: "the message is compressed by " + printable(encoding), Remedy: "use gzip, deflate or no compression"}
 }
 
 // frame returns payload with a prefix, sharing its memory.

@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"fmt"
 	"io"
 	"net/http"
@@ -153,6 +154,14 @@ func zipped(text string) string {
 	return b.String()
 }
 
+func zlibbed(text string) string {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, _ = io.WriteString(z, text)
+	_ = z.Close()
+	return b.String()
+}
+
 // TestCompressedBodiesAreReadWhereTheyAreLookedAt: a client that takes gzip does not make the servers of a graph answer so,
 // and a server that does it anyway is understood.
 func TestCompressedBodiesAreReadWhereTheyAreLookedAt(t *testing.T) {
@@ -174,12 +183,8 @@ metadata: {name: raw2}
 spec: {server: up, model: m}
 `, servers)
 	const ask = `{"inputs":[{"name":"TXT","shape":[1,1],"datatype":"BYTES","data":["a"]}]}`
-	for _, body := range []string{ask, zipped(ask)} {
-		fields := []string{"Accept-Encoding", "gzip"}
-		if body != ask {
-			fields = append(fields, "Content-Encoding", "gzip")
-		}
-		code, got, head := p.do("POST", "/v2/models/raw+raw2/infer", body, fields...)
+	for encoding, body := range map[string]string{"identity": ask, "gzip": zipped(ask), "x-gzip": zipped(ask), "deflate": zlibbed(ask), "Deflate": zlibbed(ask)} {
+		code, got, head := p.do("POST", "/v2/models/raw+raw2/infer", body, "Accept-Encoding", "gzip", "Content-Encoding", encoding)
 		if code != 200 || !strings.Contains(got, `"raw2.l"`) || !strings.Contains(got, `"A"`) || head.Get("Content-Encoding") != "" {
 			t.Errorf("%d %q %v", code, got, head)
 		}
@@ -194,7 +199,7 @@ spec: {server: up, model: m}
 	if code != 200 || head.Get("Content-Encoding") != "gzip" || !strings.HasPrefix(got, "\x1f\x8b") || <-accepted != "gzip" {
 		t.Errorf("alone: %d %q %v", code, got, head)
 	}
-	for encoding, want := range map[string]int{"br": 415, "gzip": 400} {
+	for encoding, want := range map[string]int{"br": 415, "gzip": 400, "deflate": 400, "gzip, deflate": 415} {
 		if code, got := p.post("/ask/shout", `{"text":"a"}`, "Content-Encoding", encoding); code != want || !strings.Contains(got, "MR460") {
 			t.Errorf("%s: %d %s", encoding, code, got)
 		}
@@ -202,9 +207,15 @@ spec: {server: up, model: m}
 	if code, got := p.post("/ask/letters", `{"text":"a"}`, "Content-Encoding", "identity"); code != 200 {
 		t.Errorf("identity: %d %s", code, got)
 	}
-	bomb := zipped(strings.Repeat(" ", 2<<20) + `{"text":"a"}`)
-	if code, got := p.post("/ask/letters", bomb, "Content-Encoding", "gzip"); code != 413 {
-		t.Errorf("a bomb: %d %s", code, got)
+	bomb := strings.Repeat(" ", 2<<20) + `{"text":"a"}`
+	for encoding, packed := range map[string]string{"gzip": zipped(bomb), "deflate": zlibbed(bomb)} {
+		if code, got := p.post("/ask/letters", packed, "Content-Encoding", encoding); code != 413 {
+			t.Errorf("a bomb of %s: %d %s", encoding, code, got)
+		}
+		whole := packed[:len(packed)/2]
+		if code, got := p.post("/ask/letters", whole, "Content-Encoding", encoding); code != 400 && code != 413 {
+			t.Errorf("half of a body of %s: %d %s", encoding, code, got)
+		}
 	}
 }
 
@@ -212,7 +223,7 @@ spec: {server: up, model: m}
 func TestRepliesThatCannotBeUnpackedAreGivenBack(t *testing.T) {
 	server := &recorder{}
 	p := start(t, strings.ReplaceAll(twoModels, "$UP", "$ANY"), map[string]http.Handler{"ANY": server, "LEN": lengths()})
-	for _, encoding := range []string{"gzip", "br", "zstd"} {
+	for _, encoding := range []string{"gzip", "deflate", "br", "zstd"} {
 		server.set(200, []byte(`{"outputs":[]} and it is plain`), http.Header{"Content-Encoding": {encoding}})
 		if code, got := p.post("/ask/shout", `{"text":"a"}`); code != 502 || !strings.Contains(got, "shout") && !strings.Contains(got, "MR") {
 			t.Errorf("%s: %d %s", encoding, code, got)

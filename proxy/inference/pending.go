@@ -190,14 +190,15 @@ func text(s string) string {
 	return ": " + s
 }
 
-func (p *pending) decompress(w *message.Wire, encoding []byte) *message.Failure {
-	switch {
-	case equal(encoding, "identity"):
+func (p *pending) decompress(w *message.Wire, said []byte) *message.Failure {
+	e := encodingOf(said)
+	switch e {
+	case identity:
 		return nil
-	case !equal(encoding, "gzip") && !equal(encoding, "x-gzip"):
-		return &message.Failure{Code: CodeFraming, Kind: message.BadReply, Detail: "its server's reply is encoded by " + printable(encoding)}
+	case unknownEncoding:
+		return &message.Failure{Code: CodeFraming, Kind: message.BadReply, Detail: "its server's reply is encoded by " + printable(said)}
 	}
-	plain, err := inflate(w.Body, p.session.filter.Budget, p.session.filter.MaxBody)
+	plain, err := unpack(w.Body, e, p.session.filter.Budget, p.session.filter.MaxBody)
 	if err != nil {
 		return &message.Failure{Code: CodeFraming, Kind: message.BadReply, Detail: "its server's reply: " + err.Error()}
 	}
