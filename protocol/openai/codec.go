@@ -87,7 +87,7 @@ func appendQuestion(dst []byte, c *message.Content, t *message.Target) ([]byte, 
 		return nil, f
 	}
 	only := &c.Tensors[0]
-	op, _ := PathOf(t.Path)
+	_, op := SplitPath(t.Path)
 	var err error
 	switch op {
 	case Embeddings:

@@ -276,11 +276,26 @@ func TestPathsOfTheAPI(t *testing.T) {
 	if !Chat.Streams() || Embeddings.Streams() {
 		t.Error("chats stream and embeddings do not")
 	}
-	if got := string(Path(nil, &message.Target{})); got != "/v1/chat/completions" {
-		t.Error(got)
-	}
-	if got := string(Path(nil, &message.Target{Path: "/api/v1/completions"})); got != "/api/v1/completions" {
-		t.Error(got)
+}
+
+func TestAnAddressIsAPrefixOrNamesAnOperation(t *testing.T) {
+	for path, want := range map[string]struct {
+		prefix string
+		op     Operation
+		called string
+	}{
+		"":                         {"", NoOperation, "/v1/chat/completions"},
+		"/api":                     {"/api", NoOperation, "/api/v1/chat/completions"},
+		"/v1/embeddings":           {"", Embeddings, "/v1/embeddings"},
+		"/api/v1/completions":      {"/api", Completions, "/api/v1/completions"},
+		"/api/v1/chat/completions": {"/api", Chat, "/api/v1/chat/completions"},
+		"/gpt/chat/completions":    {"/gpt", Chat, "/gpt/chat/completions"},
+		"/openai/v1/rerank":        {"/openai", Other, "/openai/v1/rerank"},
+	} {
+		prefix, op := SplitPath(path)
+		if called := string(Path(nil, &message.Target{Path: path})); prefix != want.prefix || op != want.op || called != want.called {
+			t.Errorf("%q: %q %d, called at %q", path, prefix, op, called)
+		}
 	}
 }
 

@@ -52,10 +52,25 @@ func PathOf(path string) (op Operation, model string) {
 // Streams tells whether replies of the operation may be streams of events.
 func (op Operation) Streams() bool { return op == Chat || op == Completions || op == Other }
 
-// Path appends the target's own path, or that of chat completions where it has none.
+// SplitPath cuts the path of a server's address into what stands before the API and the operation that it names: NoOperation
+// where all of it stands before the API.
+func SplitPath(path string) (prefix string, op Operation) {
+	for op := Chat; op <= Embeddings; op++ {
+		if prefix, ok := strings.CutSuffix(path, "/"+operationPaths[op]); ok {
+			return strings.TrimSuffix(prefix, "/v1"), op
+		}
+	}
+	if prefix, own, ok := strings.Cut(path, "/v1/"); ok && own != "" {
+		return prefix, Other
+	}
+	return path, NoOperation
+}
+
+// Path appends the target's own path, with that of chat completions behind it where it names no operation.
 func Path(dst []byte, t *message.Target) []byte {
-	if t.Path != "" {
-		return append(dst, t.Path...)
+	dst = append(dst, t.Path...)
+	if _, op := SplitPath(t.Path); op != NoOperation {
+		return dst
 	}
 	return append(append(dst, "/v1/"...), operationPaths[Chat]...)
 }

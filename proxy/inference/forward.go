@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/graph/engine"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/oip"
+	"github.com/millrace/millrace/protocol/openai"
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/inference/catalog"
 	"github.com/millrace/millrace/proxy/stream"
@@ -49,7 +50,8 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 		h.Method = append(h.Method[:0], s.d.Head().Method...)
 		h.Path = append(h.Path[:0], s.address.rest...)
 	case p.native && p.way.Dialect == message.OpenAI: // one of its many paths
-		h.Path = append(append(h.Path[:0], p.way.Path...), bytes.TrimPrefix(s.address.rest, []byte("/openai"))...)
+		prefix, _ := openai.SplitPath(p.way.Path)
+		h.Path = append(append(h.Path[:0], prefix...), bytes.TrimPrefix(s.address.rest, []byte("/openai"))...)
 	default:
 		h.Path = appendPath(h.Path[:0], p.way, &p.target)
 	}
@@ -118,6 +120,8 @@ func appendPath(dst []byte, way *catalog.Transport, t *message.Target) []byte {
 			return append(dst, '/')
 		}
 		return append(dst, t.Path...)
+	case message.BentoML, message.OpenAI: // the target's path is their own
+		return dialects[way.Dialect].path(dst, t)
 	}
 	dst = append(dst, way.Path...)
 	return dialects[way.Dialect].path(dst, t)

@@ -183,4 +183,43 @@ func TestMLflowsAndBentoMLsClientsAskModelsOfOtherServers(t *testing.T) {
 	if code, got := p.post("/serving/default/shout/invocations", `{"dataframe_split": {"columns": ["text"], "data": [["a"], ["bcd"]]}}`); code != 200 || !strings.Contains(got, `"predictions"`) || !strings.Contains(got, `"BCD"`) {
 		t.Errorf("MLflow: %d %s", code, got)
 	}
+	if code, got := p.post("/serving/default/shout+letters/invocations", `{"dataframe_split": {"columns": ["text"], "data": [["bcd"]]}}`); code != 200 || !strings.Contains(got, `"BCD"`) || !strings.Contains(got, `"letters"`) {
+		t.Errorf("an expression: %d %s", code, got)
+	}
+	if code, got := p.post("/serving/default/shuot/invocations", `{"inputs": ["a"]}`); code != 404 || !strings.Contains(got, "shout") {
+		t.Errorf("an unknown model: %d %s", code, got)
+	}
+}
+
+func TestAServersOwnPathsStandWhereItsAddressSays(t *testing.T) {
+	seen := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"path": %q}`, r.URL.Path)
+	})
+	p := start(t, `
+apiVersion: millrace.io/v1alpha1
+kind: Model
+metadata: {name: measure}
+spec: {protocol: bentoml, urls: [$S], path: /measure, inputs: {text: {type: string, shape: [rows]}}, outputs: {path: {type: string}}}
+---
+apiVersion: millrace.io/v1alpha1
+kind: Model
+metadata: {name: embed}
+spec: {protocol: openai, urls: [$S/llm], path: /v1/embeddings, outputs: {path: {tensor: path, type: string}}}
+---
+apiVersion: millrace.io/v1alpha1
+kind: Model
+metadata: {name: chat}
+spec: {protocol: openai, urls: [$S/llm], outputs: {path: {tensor: path, type: string}}}
+`, map[string]http.Handler{"S": seen})
+	for _, c := range []struct{ name, path, body, want string }{
+		{"a BentoML method", "/ask/measure", `{"text": "x"}`, "/measure"},
+		{"an operation of OpenAI's", "/ask/embed", `{"text": "x"}`, "/llm/v1/embeddings"},
+		{"an address before OpenAI's paths", "/ask/chat", `{"text": "x"}`, "/llm/v1/chat/completions"},
+		{"an OpenAI client's own path", "/v1/embeddings", `{"model": "embed", "input": "x"}`, "/llm/v1/embeddings"},
+	} {
+		if code, got := p.post(c.path, c.body); code != 200 || !strings.Contains(got, `"`+c.want+`"`) {
+			t.Errorf("%s: %d %s", c.name, code, got)
+		}
+	}
 }
