@@ -102,6 +102,7 @@ func Start(ctx context.Context, b *bootstrap.Bootstrap, o Options) (*Proxy, erro
 	p.clusters = cluster.NewRegistry(registry)
 	p.catalog = catalog.New(p.clusters.Ref)
 	p.filter = inference.New(p.catalog, p.budget, 0)
+	p.filter.Ready = p.warmed
 	p.observe()
 	p.config = config.New(config.Options{
 		Clusters: p.clusters, Forwarder: p.forward, DrainTime: o.DrainTime, Log: o.Log,
@@ -245,6 +246,17 @@ func (p *Proxy) isReady() bool {
 
 // Ready is closed once all listeners listen and everything that came first has warmed.
 func (p *Proxy) Ready() <-chan struct{} { return p.ready }
+
+// warmed tells clients whether all that came first can be asked, or was waited for long enough: what serves is not held back
+// for ever by what does not come.
+func (p *Proxy) warmed() bool {
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return time.Since(p.started) > fetchTimeout
+	}
+}
 
 // ListenAddresses returns the addresses on which listeners listen, by the listeners' names.
 func (p *Proxy) ListenAddresses() []string {

@@ -29,7 +29,7 @@ func (s *session) describe(snap *catalog.Snapshot) {
 		s.liveness(true)
 		return
 	case serverReady:
-		s.liveness(true)
+		s.liveness(s.filter.Ready == nil || s.filter.Ready())
 		return
 	case serverMetadata:
 		meta := oip.ServerMetadata{Name: "millrace", Version: Version, Extensions: []string{"binary_tensor_data"}}
@@ -93,8 +93,10 @@ func (s *session) liveness(ok bool) {
 		s.answer(oip.AppendReadyGRPC(nil, ok))
 	case s.address.action == live:
 		s.answer([]byte(`{"live":true}`))
-	default:
+	case ok:
 		s.answer([]byte(`{"ready":true}`))
+	default:
+		s.answerStatus([]byte(`{"ready":false}`), http.StatusBadRequest) // as Triton answers
 	}
 }
 

@@ -37,6 +37,8 @@ type Filter struct {
 	Observer func(target *catalog.Target) engine.Observer
 	// Done is told about each request that was answered, by whatever came of it; nil: nobody.
 	Done func(target *catalog.Target, info *router.Info, decisions []engine.Decision)
+	// Ready tells whether all that came first has warmed, for clients who ask whether the server is ready; nil: it has.
+	Ready func() bool
 
 	engine engine.Engine
 }

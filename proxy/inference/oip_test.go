@@ -3,9 +3,11 @@ package inference
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,6 +154,29 @@ func TestAGRPCClientAsksRESTServers(t *testing.T) {
 	}
 	if m, err := oip.ParseMetadataGRPC(meta); err != nil || len(m.Inputs) != 1 || m.Inputs[0].Name != "text" {
 		t.Errorf("metadata: %+v %v", m, err)
+	}
+}
+
+// TestTheServerIsReadyOnceItHasWarmed: as Triton says it, 400 and false until then; it is alive all the time.
+func TestTheServerIsReadyOnceItHasWarmed(t *testing.T) {
+	p := start(t, twoModels, twoServers())
+	var warm atomic.Bool
+	p.filter.Ready = warm.Load
+	for range 2 {
+		code, message := 400, ""
+		if warm.Load() {
+			code, message = 200, "\b\x01"
+		}
+		if got, text, _ := p.do("GET", "/v2/health/ready", ""); got != code || text != fmt.Sprintf(`{"ready":%t}`, warm.Load()) {
+			t.Errorf("warm %t: %d %s", warm.Load(), got, text)
+		}
+		if out, err := p.grpc(t, oip.MethodServerReady, nil); err != nil || string(out) != message {
+			t.Errorf("warm %t: %q %v", warm.Load(), out, err)
+		}
+		if got, _, _ := p.do("GET", "/v2/health/live", ""); got != 200 {
+			t.Errorf("live: %d", got)
+		}
+		warm.Store(true)
 	}
 }
 
