@@ -5,9 +5,9 @@ import "github.com/millrace/millrace/protocol/message"
 // Codes of what the JSON dialects refuse.
 const (
 	// CodeMalformed: a body is not JSON, or not of the form that its dialect has.
-	CodeMalformed message.Code = "MR402"
+	CodeMalformed = message.CodeMalformed
 	// CodeNoForm: a value has no exact form in the dialect of its receiver.
-	CodeNoForm message.Code = "MR403"
+	CodeNoForm = message.CodeNoForm
 )
 
 // Malformed returns err, of a scanner, as a failure that blames the request.

@@ -38,8 +38,15 @@ func (k Kind) GRPC() int { return kinds[k].grpc }
 // Code is a stable error code, as MR203; `millrace help MR203` explains it.
 type Code string
 
-// CodeNotDecodable is the one code of this package: a part needs tensors of a message that cannot be read as such.
-const CodeNotDecodable Code = "MR401"
+// Codes of messages that cannot be read or written, whatever the dialect.
+const (
+	// CodeNotDecodable: a part needs tensors of a message that cannot be read as such.
+	CodeNotDecodable Code = "MR401"
+	// CodeMalformed: a message is not what its protocol says.
+	CodeMalformed Code = "MR402"
+	// CodeNoForm: content has no exact form in the dialect of its receiver.
+	CodeNoForm Code = "MR403"
+)
 
 // Failure is an error on the way through a graph: which part failed, how, and why.
 type Failure struct {
