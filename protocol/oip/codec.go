@@ -6,8 +6,8 @@ import (
 
 // The codes of this package's failures.
 const (
-	CodeMalformed message.Code = "MR402" // a message is not what the protocol says
-	CodeNoForm    message.Code = "MR403" // content has no form in this protocol
+	CodeMalformed = message.CodeMalformed // a message is not what the protocol says
+	CodeNoForm    = message.CodeNoForm    // content has no form in this protocol
 )
 
 // REST is the codec of Open Inference over HTTP.

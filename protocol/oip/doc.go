@@ -20,5 +20,5 @@
 // The other way, `binary_data`, `binary_data_output` and `binary_data_size` are matters of the wire and do not become parameters of the
 // content; a reply looks them up in the client's request. FP16 and BF16 are numbers in JSON, as in MLServer; in gRPC they are raw only.
 //
-// The package imports protocol/body, message, tensor, jsontext, and protowire of google.golang.org/protobuf.
+// The package imports protocol/body, message, protobuf, tensor, jsontext, and protowire of google.golang.org/protobuf.
 package oip

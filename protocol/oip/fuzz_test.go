@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -68,8 +69,8 @@ func FuzzGRPC(f *testing.F) {
 	x := &message.Content{ID: "1", Tensors: []tensor.Tensor{tensor.OfFP64("x", 1, 2), tensor.OfStrings("t", "a", "")},
 		Parameters: tensor.Parameters{{Name: "p", Value: tensor.DoubleOf(1)}}}
 	flatX, _ := flatten(x, request)
-	f.Add(flatX.appendGRPC(appendText(nil, 1, "m"), request, []message.Asked{{Name: "y"}}, true))
-	f.Add(flatX.appendGRPC(appendText(nil, 1, "m"), request, nil, false))
+	f.Add(flatX.appendGRPC(protobuf.AppendText(nil, 1, "m"), request, []message.Asked{{Name: "y"}}, true))
+	f.Add(flatX.appendGRPC(protobuf.AppendText(nil, 1, "m"), request, nil, false))
 	f.Add([]byte{0x2a, 0x00, 0x3a, 0x00})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := grpcWire(b)

@@ -3,12 +3,11 @@ package oip
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -51,15 +50,19 @@ func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) err
 	}
 	want := contentsField(t.Datatype)
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("the contents of " + s.what + " '" + t.Name + "'")
+			return protobuf.Truncated("the contents of " + s.what + " '" + t.Name + "'")
 		}
 		b = rest
 		switch {
-		case f.number > 8:
-		case f.number == want:
-			if err := appendContents(t, &f, len(rest) == 0); err != nil {
+		case f.Number > 8:
+		case f.Number == want:
+			err := protobuf.AppendElements(t, &f, n)
+			if err == protobuf.ErrCut {
+				err = errCut
+			}
+			if err != nil {
 				return malformed("%s '%s' for model '%s': %v", s.what, t.Name, c.Model, err)
 			}
 		case want == 0:
@@ -67,7 +70,7 @@ func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) err
 			f.Remedy = "send it in " + s.rawName
 			return f
 		default:
-			return malformed("unexpected explicit tensor data for %s tensor '%s' for model '%s' of type '%s', expected datatype '%s'", s.what, t.Name, c.Model, contentsTypes[f.number], t.Datatype)
+			return malformed("unexpected explicit tensor data for %s tensor '%s' for model '%s' of type '%s', expected datatype '%s'", s.what, t.Name, c.Model, contentsTypes[f.Number], t.Datatype)
 		}
 	}
 	got := 0
@@ -82,74 +85,6 @@ func decodeContents(c *message.Content, t *tensor.Tensor, b []byte, s *side) err
 	return nil
 }
 
-// appendContents adds the elements of one field: one, or, where they are packed, many. only says that no field follows.
-func appendContents(t *tensor.Tensor, f *field, only bool) error {
-	d := t.Datatype
-	switch {
-	case d == tensor.Bytes && f.kind == protowire.BytesType:
-		t.Data = tensor.AppendBytes(t.Data, f.bytes)
-	case d == tensor.FP32 && f.kind == protowire.Fixed32Type:
-		t.Data = binary.LittleEndian.AppendUint32(t.Data, uint32(f.num))
-	case d == tensor.FP64 && f.kind == protowire.Fixed64Type:
-		t.Data = binary.LittleEndian.AppendUint64(t.Data, f.num)
-	case d.IsFloat() && f.kind == protowire.BytesType:
-		if len(f.bytes)%d.Size() != 0 {
-			return errCut
-		}
-		if only && len(t.Data) == 0 {
-			t.Data = f.bytes
-		} else {
-			t.Data = append(t.Data, f.bytes...)
-		}
-	case !d.IsFloat() && d != tensor.Bytes && f.kind == protowire.VarintType:
-		return appendVarint(t, f.num)
-	case !d.IsFloat() && d != tensor.Bytes && f.kind == protowire.BytesType:
-		if t.Data == nil { // a varint takes a byte at least
-			t.Data = make([]byte, 0, min(len(f.bytes), t.Len())*d.Size())
-		}
-		for b := f.bytes; len(b) > 0; {
-			v, n := protowire.ConsumeVarint(b)
-			if n < 0 {
-				return errCut
-			}
-			b = b[n:]
-			if err := appendVarint(t, v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// appendVarint adds an integer or boolean. As protobuf has it, 32-bit fields take the low bits of what is there.
-func appendVarint(t *tensor.Tensor, v uint64) error {
-	fits := true
-	switch t.Datatype {
-	case tensor.Bool:
-		b := byte(0)
-		if v != 0 {
-			b = 1
-		}
-		t.Data = append(t.Data, b)
-	case tensor.Int8:
-		t.Data, fits = append(t.Data, byte(v)), int32(v) >= math.MinInt8 && int32(v) <= math.MaxInt8
-	case tensor.Int16:
-		t.Data, fits = binary.LittleEndian.AppendUint16(t.Data, uint16(v)), int32(v) >= math.MinInt16 && int32(v) <= math.MaxInt16
-	case tensor.Uint8:
-		t.Data, fits = append(t.Data, byte(v)), uint32(v) <= math.MaxUint8
-	case tensor.Uint16:
-		t.Data, fits = binary.LittleEndian.AppendUint16(t.Data, uint16(v)), uint32(v) <= math.MaxUint16
-	case tensor.Int32, tensor.Uint32:
-		t.Data = binary.LittleEndian.AppendUint32(t.Data, uint32(v))
-	default:
-		t.Data = binary.LittleEndian.AppendUint64(t.Data, v)
-	}
-	if !fits {
-		return fmt.Errorf("element %d is %d, which %s cannot hold", len(t.Data)/t.Datatype.Size()-1, int32(v), t.Datatype)
-	}
-	return nil
-}
-
 // appendTyped appends t's data as a field of InferTensorContents; t's datatype has one.
 func appendTyped(dst []byte, t *tensor.Tensor) []byte {
 	number := protowire.Number(contentsField(t.Datatype))
@@ -159,7 +94,7 @@ func appendTyped(dst []byte, t *tensor.Tensor) []byte {
 			if !ok {
 				return dst
 			}
-			dst = protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), element)
+			dst = protobuf.AppendBytes(dst, number, element)
 		}
 	}
 	if len(t.Data) == 0 {

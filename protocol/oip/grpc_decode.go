@@ -2,11 +2,11 @@ package oip
 
 import (
 	"math"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -18,60 +18,6 @@ func (GRPC) DecodeRequest(w *message.Wire) (*message.Content, error) {
 // DecodeReply reads a ModelInferResponse, in the same way.
 func (GRPC) DecodeReply(w *message.Wire) (*message.Content, error) {
 	return decodeGRPC(w.Body.Bytes(), reply)
-}
-
-// field is one field of a message: varint or fixed in num, or bytes.
-type field struct {
-	number int32
-	kind   protowire.Type
-	num    uint64
-	bytes  []byte
-}
-
-// next reads the first field of b and returns what is behind it. Groups come with their content in bytes, to be passed over.
-func next(b []byte) (f field, rest []byte, ok bool) {
-	number, kind, n := protowire.ConsumeTag(b)
-	if n < 0 || number > protowire.MaxValidNumber {
-		return f, nil, false
-	}
-	b = b[n:]
-	f.number, f.kind = int32(number), kind
-	switch kind {
-	case protowire.VarintType:
-		f.num, n = protowire.ConsumeVarint(b)
-	case protowire.Fixed32Type:
-		var v uint32
-		v, n = protowire.ConsumeFixed32(b)
-		f.num = uint64(v)
-	case protowire.Fixed64Type:
-		f.num, n = protowire.ConsumeFixed64(b)
-	case protowire.BytesType:
-		f.bytes, n = protowire.ConsumeBytes(b)
-		f.bytes = f.bytes[:len(f.bytes):len(f.bytes)] // nobody appends into the body
-	default:
-		n = protowire.ConsumeFieldValue(number, kind, b)
-	}
-	if n < 0 {
-		return f, nil, false
-	}
-	return f, b[n:], true
-}
-
-// text returns a string field's value as a copy.
-func (f *field) text(name string) (string, error) {
-	if !utf8.Valid(f.bytes) {
-		return "", malformed("%s is not UTF-8", name)
-	}
-	return string(f.bytes), nil
-}
-
-func truncated(what string) error {
-	return malformed("%s is not a protobuf message: it is cut or garbled", what)
-}
-
-// is tells whether the field has that number and type; a field of another type than declared is unknown, as protobuf has it.
-func (f *field) is(number int32, kind protowire.Type) bool {
-	return f.number == number && f.kind == kind
 }
 
 func decodeGRPC(b []byte, s *side) (*message.Content, error) {
@@ -87,9 +33,9 @@ func decodeGRPC(b []byte, s *side) (*message.Content, error) {
 	var few [4][]byte // the contents of the first tensors: most messages have no more
 	typed := few[:0]
 	for rest := b; len(rest) > 0; {
-		f, behind, ok := next(rest)
+		f, behind, ok := protobuf.Next(rest)
 		if !ok {
-			return nil, truncated("the body")
+			return nil, protobuf.Truncated("the body")
 		}
 		rest = behind
 		if err := decodeField(c, &f, s, &typed); err != nil {
@@ -114,42 +60,42 @@ func decodeGRPC(b []byte, s *side) (*message.Content, error) {
 // count returns the numbers of tensors and of raw contents, as far as b can be read.
 func count(b []byte, s *side) (tensors, raws int) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
 			break
 		}
 		b = rest
-		if f.is(5, protowire.BytesType) {
+		if f.Is(5, protowire.BytesType) {
 			tensors++
-		} else if f.is(s.raw, protowire.BytesType) {
+		} else if f.Is(s.raw, protowire.BytesType) {
 			raws++
 		}
 	}
 	return tensors, raws
 }
 
-func decodeField(c *message.Content, f *field, s *side, typed *[][]byte) (err error) {
+func decodeField(c *message.Content, f *protobuf.Field, s *side, typed *[][]byte) (err error) {
 	switch {
-	case f.kind != protowire.BytesType:
-	case f.number == 1:
-		c.Model, err = f.text("model_name")
-	case f.number == 2:
-		c.Version, err = f.text("model_version")
-	case f.number == 3:
-		c.ID, err = f.text("id")
-	case f.number == 4:
-		c.Parameters, err = appendParameter(c.Parameters, f.bytes)
-	case f.number == 5:
+	case f.Kind != protowire.BytesType:
+	case f.Number == 1:
+		c.Model, err = f.Text("model_name")
+	case f.Number == 2:
+		c.Version, err = f.Text("model_version")
+	case f.Number == 3:
+		c.ID, err = f.Text("id")
+	case f.Number == 4:
+		c.Parameters, err = appendParameter(c.Parameters, f.Bytes)
+	case f.Number == 5:
 		var t tensor.Tensor
 		var contents []byte
-		t, contents, err = decodeTensor(f.bytes, s)
+		t, contents, err = decodeTensor(f.Bytes, s)
 		c.Tensors, *typed = append(c.Tensors, t), append(*typed, contents)
-	case f.number == s.asked:
+	case f.Number == s.asked:
 		if len(c.Asked) == maxTensors {
 			return malformed("expected at most %d outputs, got more", maxTensors)
 		}
 		var a message.Asked
-		a, err = decodeAsked(f.bytes)
+		a, err = decodeAsked(f.Bytes)
 		c.Asked = append(c.Asked, a)
 	}
 	return err
@@ -158,16 +104,16 @@ func decodeField(c *message.Content, f *field, s *side, typed *[][]byte) (err er
 // takeRaw gives each tensor its entry of the raw contents.
 func takeRaw(c *message.Content, b []byte, typed [][]byte, s *side) error {
 	for i := 0; len(b) > 0; {
-		f, rest, _ := next(b)
+		f, rest, _ := protobuf.Next(b)
 		b = rest
-		if !f.is(s.raw, protowire.BytesType) {
+		if !f.Is(s.raw, protowire.BytesType) {
 			continue
 		}
 		t := &c.Tensors[i]
 		if len(typed[i]) > 0 {
 			return malformed("contents field must not be specified when using %s for '%s' for model '%s'", s.rawName, t.Name, c.Model)
 		}
-		t.Data = f.bytes
+		t.Data = f.Bytes
 		if err := checkData(c, t, s); err != nil {
 			return err
 		}
@@ -190,16 +136,16 @@ func checkData(c *message.Content, t *tensor.Tensor, s *side) error {
 
 func decodeAsked(b []byte) (a message.Asked, err error) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return a, truncated("a requested output")
+			return a, protobuf.Truncated("a requested output")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			a.Name, err = f.text("the name of a requested output")
-		case f.is(2, protowire.BytesType):
-			a.Parameters, err = appendParameter(a.Parameters, f.bytes)
+		case f.Is(1, protowire.BytesType):
+			a.Name, err = f.Text("the name of a requested output")
+		case f.Is(2, protowire.BytesType):
+			a.Parameters, err = appendParameter(a.Parameters, f.Bytes)
 		}
 		if err != nil {
 			return a, err
@@ -214,26 +160,26 @@ func decodeTensor(b []byte, s *side) (t tensor.Tensor, contents []byte, err erro
 	var datatype []byte
 	t.Shape = []int64{}
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return t, nil, truncated("an " + s.what)
+			return t, nil, protobuf.Truncated("an " + s.what)
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			t.Name, err = f.text("the name of an " + s.what)
-		case f.is(2, protowire.BytesType):
-			datatype = f.bytes
-		case f.is(3, protowire.VarintType):
-			t.Shape = append(t.Shape, int64(f.num))
-		case f.is(3, protowire.BytesType):
-			t.Shape, err = appendPacked(t.Shape, f.bytes)
-		case f.is(4, protowire.BytesType):
-			t.Parameters, err = appendParameter(t.Parameters, f.bytes)
-		case f.is(5, protowire.BytesType) && contents == nil:
-			contents = f.bytes
-		case f.is(5, protowire.BytesType): // a message in pieces is their concatenation
-			contents = append(contents[:len(contents):len(contents)], f.bytes...)
+		case f.Is(1, protowire.BytesType):
+			t.Name, err = f.Text("the name of an " + s.what)
+		case f.Is(2, protowire.BytesType):
+			datatype = f.Bytes
+		case f.Is(3, protowire.VarintType):
+			t.Shape = append(t.Shape, int64(f.Num))
+		case f.Is(3, protowire.BytesType):
+			t.Shape, err = appendPacked(t.Shape, f.Bytes)
+		case f.Is(4, protowire.BytesType):
+			t.Parameters, err = appendParameter(t.Parameters, f.Bytes)
+		case f.Is(5, protowire.BytesType) && contents == nil:
+			contents = f.Bytes
+		case f.Is(5, protowire.BytesType): // a message in pieces is their concatenation
+			contents = append(contents[:len(contents):len(contents)], f.Bytes...)
 		}
 		if err == nil && len(t.Shape) > maxAxes {
 			err = malformed("%s '%s': expected at most %d axes in its shape, got more", s.what, t.Name, maxAxes)
@@ -261,7 +207,7 @@ func appendPacked(dst []int64, b []byte) ([]int64, error) {
 	for len(b) > 0 && len(dst) <= maxAxes {
 		v, n := protowire.ConsumeVarint(b)
 		if n < 0 {
-			return dst, truncated("a shape")
+			return dst, protobuf.Truncated("a shape")
 		}
 		dst, b = append(dst, int64(v)), b[n:]
 	}
@@ -275,17 +221,17 @@ func appendParameter(dst tensor.Parameters, b []byte) (tensor.Parameters, error)
 	}
 	var p tensor.Parameter
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return dst, truncated("a parameter")
+			return dst, protobuf.Truncated("a parameter")
 		}
 		b = rest
 		var err error
 		switch {
-		case f.is(1, protowire.BytesType):
-			p.Name, err = f.text("a parameter's name")
-		case f.is(2, protowire.BytesType):
-			p.Value, err = decodeValue(p.Value, f.bytes)
+		case f.Is(1, protowire.BytesType):
+			p.Name, err = f.Text("a parameter's name")
+		case f.Is(2, protowire.BytesType):
+			p.Value, err = decodeValue(p.Value, f.Bytes)
 		}
 		if err != nil {
 			return dst, err
@@ -296,26 +242,26 @@ func appendParameter(dst tensor.Parameters, b []byte) (tensor.Parameters, error)
 
 func decodeValue(v tensor.Value, b []byte) (tensor.Value, error) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return v, truncated("a parameter's value")
+			return v, protobuf.Truncated("a parameter's value")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.VarintType):
-			v = tensor.BoolOf(f.num != 0)
-		case f.is(2, protowire.VarintType):
-			v = tensor.Int64Of(int64(f.num))
-		case f.is(3, protowire.BytesType):
-			text, err := f.text("a parameter's value")
+		case f.Is(1, protowire.VarintType):
+			v = tensor.BoolOf(f.Num != 0)
+		case f.Is(2, protowire.VarintType):
+			v = tensor.Int64Of(int64(f.Num))
+		case f.Is(3, protowire.BytesType):
+			text, err := f.Text("a parameter's value")
 			if err != nil {
 				return v, err
 			}
 			v = tensor.StringOf(text)
-		case f.is(4, protowire.Fixed64Type):
-			v = tensor.DoubleOf(math.Float64frombits(f.num))
-		case f.is(5, protowire.VarintType):
-			v = tensor.Uint64Of(f.num)
+		case f.Is(4, protowire.Fixed64Type):
+			v = tensor.DoubleOf(math.Float64frombits(f.Num))
+		case f.Is(5, protowire.VarintType):
+			v = tensor.Uint64Of(f.Num)
 		}
 	}
 	return v, nil

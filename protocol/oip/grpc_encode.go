@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -18,9 +19,9 @@ func (GRPC) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wi
 	}
 	f.parameters = f.parameters.Under(t.Parameters)
 	dst := make([]byte, 0, f.size(c.Asked)+len(t.Model)+len(t.Version)+len(c.ID))
-	dst = appendText(dst, 1, t.Model)
-	dst = appendText(dst, 2, t.Version)
-	dst = appendText(dst, 3, c.ID)
+	dst = protobuf.AppendText(dst, 1, t.Model)
+	dst = protobuf.AppendText(dst, 2, t.Version)
+	dst = protobuf.AppendText(dst, 3, c.ID)
 	dst = f.appendGRPC(dst, request, c.Asked, false)
 	return &message.Wire{Dialect: message.OpenInferenceGRPC, Body: body.Of(dst), JSONLength: -1}, nil
 }
@@ -55,9 +56,9 @@ func (GRPC) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, e
 		version = c.Version
 	}
 	dst := make([]byte, 0, f.size(nil)+len(a.Model)+len(version)+len(a.ID))
-	dst = appendText(dst, 1, a.Model)
-	dst = appendText(dst, 2, version)
-	dst = appendText(dst, 3, a.ID)
+	dst = protobuf.AppendText(dst, 1, a.Model)
+	dst = protobuf.AppendText(dst, 2, version)
+	dst = protobuf.AppendText(dst, 3, a.ID)
 	dst = f.appendGRPC(dst, reply, nil, typed)
 	return &message.Wire{Dialect: message.OpenInferenceGRPC, Body: body.Of(dst), JSONLength: -1}, nil
 }
@@ -77,13 +78,13 @@ func askedOf(a *message.Asking) ([]message.Asked, error) {
 	}
 	var out []message.Asked
 	for b := a.Wire.Body.Bytes(); len(b) > 0; {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return nil, truncated("the body")
+			return nil, protobuf.Truncated("the body")
 		}
 		b = rest
-		if f.is(request.asked, protowire.BytesType) && len(out) < maxTensors {
-			one, err := decodeAsked(f.bytes)
+		if f.Is(request.asked, protowire.BytesType) && len(out) < maxTensors {
+			one, err := decodeAsked(f.Bytes)
 			if err != nil {
 				return nil, err
 			}
@@ -97,21 +98,21 @@ func askedOf(a *message.Asking) ([]message.Asked, error) {
 func sentTyped(b []byte) bool {
 	typed := false
 	for len(b) > 0 {
-		f, rest, ok := next(b)
-		if !ok || f.is(request.raw, protowire.BytesType) {
+		f, rest, ok := protobuf.Next(b)
+		if !ok || f.Is(request.raw, protowire.BytesType) {
 			return false
 		}
 		b = rest
-		if !f.is(5, protowire.BytesType) {
+		if !f.Is(5, protowire.BytesType) {
 			continue
 		}
-		for t := f.bytes; len(t) > 0; {
-			inner, rest, ok := next(t)
+		for t := f.Bytes; len(t) > 0; {
+			inner, rest, ok := protobuf.Next(t)
 			if !ok {
 				return false
 			}
 			t = rest
-			typed = typed || inner.is(5, protowire.BytesType) && len(inner.bytes) > 0
+			typed = typed || inner.Is(5, protowire.BytesType) && len(inner.Bytes) > 0
 		}
 	}
 	return typed
@@ -143,25 +144,25 @@ func (f *flat) appendGRPC(dst []byte, s *side, asked []message.Asked, typed bool
 	for i := range f.tensors {
 		t := &f.tensors[i]
 		at := 0
-		dst, at = open(dst, 5)
-		dst = appendText(dst, 1, t.Name)
-		dst = appendText(dst, 2, t.Datatype.String())
+		dst, at = protobuf.Open(dst, 5)
+		dst = protobuf.AppendText(dst, 1, t.Name)
+		dst = protobuf.AppendText(dst, 2, t.Datatype.String())
 		dst = appendShape(dst, 3, t.Shape)
 		dst = appendParameters(dst, 4, t.Parameters)
 		if typed {
 			inner := 0
-			dst, inner = open(dst, 5)
+			dst, inner = protobuf.Open(dst, 5)
 			dst = appendTyped(dst, t)
-			dst = seal(dst, inner)
+			dst = protobuf.Seal(dst, inner)
 		}
-		dst = seal(dst, at)
+		dst = protobuf.Seal(dst, at)
 	}
 	for i := range asked {
 		at := 0
-		dst, at = open(dst, 6)
-		dst = appendText(dst, 1, asked[i].Name)
+		dst, at = protobuf.Open(dst, 6)
+		dst = protobuf.AppendText(dst, 1, asked[i].Name)
 		dst = appendParameters(dst, 2, asked[i].Parameters)
-		dst = seal(dst, at)
+		dst = protobuf.Seal(dst, at)
 	}
 	if !typed {
 		for i := range f.tensors {
@@ -172,65 +173,38 @@ func (f *flat) appendGRPC(dst []byte, s *side, asked []message.Asked, typed bool
 	return dst
 }
 
-func appendText(dst []byte, number protowire.Number, text string) []byte {
-	if text == "" {
-		return dst
-	}
-	return protowire.AppendString(protowire.AppendTag(dst, number, protowire.BytesType), text)
-}
-
 func appendShape(dst []byte, number protowire.Number, shape []int64) []byte {
 	if len(shape) == 0 {
 		return dst
 	}
-	dst, at := open(dst, number)
+	dst, at := protobuf.Open(dst, number)
 	for _, n := range shape {
 		dst = protowire.AppendVarint(dst, uint64(n))
 	}
-	return seal(dst, at)
-}
-
-// open starts a message within a message; seal, with the place that open returned, writes its length before it.
-func open(dst []byte, number protowire.Number) ([]byte, int) {
-	dst = append(protowire.AppendTag(dst, number, protowire.BytesType), 0)
-	return dst, len(dst)
-}
-
-func seal(dst []byte, at int) []byte {
-	n := len(dst) - at
-	if n < 0x80 {
-		dst[at-1] = byte(n)
-		return dst
-	}
-	more := protowire.SizeVarint(uint64(n)) - 1
-	var room [10]byte
-	dst = append(dst, room[:more]...)
-	copy(dst[at+more:], dst[at:at+n])
-	protowire.AppendVarint(dst[:at-1], uint64(n))
-	return dst
+	return protobuf.Seal(dst, at)
 }
 
 // appendParameters appends a map<string, InferParameter>. Values of other shapes than it has become strings of JSON.
 func appendParameters(dst []byte, number protowire.Number, ps tensor.Parameters) []byte {
 	for i := range ps {
 		entry, value := 0, 0
-		dst, entry = open(dst, number)
-		dst = appendText(dst, 1, ps[i].Name)
-		dst, value = open(dst, 2)
+		dst, entry = protobuf.Open(dst, number)
+		dst = protobuf.AppendText(dst, 1, ps[i].Name)
+		dst, value = protobuf.Open(dst, 2)
 		switch v := ps[i].Value; v.Kind {
 		case tensor.BoolValue:
-			dst = protowire.AppendVarint(protowire.AppendTag(dst, 1, protowire.VarintType), protowire.EncodeBool(v.Bool))
+			dst = protobuf.AppendVarint(dst, 1, protowire.EncodeBool(v.Bool))
 		case tensor.Int64Value:
-			dst = protowire.AppendVarint(protowire.AppendTag(dst, 2, protowire.VarintType), uint64(v.Int))
+			dst = protobuf.AppendVarint(dst, 2, uint64(v.Int))
 		case tensor.StringValue, tensor.JSONValue:
-			dst = protowire.AppendString(protowire.AppendTag(dst, 3, protowire.BytesType), v.String)
+			dst = protobuf.AppendBytes(dst, 3, v.String)
 		case tensor.DoubleValue:
 			dst = protowire.AppendFixed64(protowire.AppendTag(dst, 4, protowire.Fixed64Type), math.Float64bits(v.Double))
 		case tensor.Uint64Value:
-			dst = protowire.AppendVarint(protowire.AppendTag(dst, 5, protowire.VarintType), v.Uint)
+			dst = protobuf.AppendVarint(dst, 5, v.Uint)
 		}
-		dst = seal(dst, value)
-		dst = seal(dst, entry)
+		dst = protobuf.Seal(dst, value)
+		dst = protobuf.Seal(dst, entry)
 	}
 	return dst
 }

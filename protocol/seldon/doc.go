@@ -32,5 +32,6 @@
 // Meta is merged along a graph by [MergeMeta] on content and [MergeMetaWire] on bytes, around the payload. [Feedback] reads and writes
 // what a client says about a reply; [ParseRoute] reads a router's.
 //
-// The package imports protocol/body, jsontensor, jsontext, message and tensor, and protowire of google.golang.org/protobuf.
+// The package imports protocol/body, jsontensor, jsontext, message, protobuf, tensor and tensorproto, and protowire of
+// google.golang.org/protobuf.
 package seldon

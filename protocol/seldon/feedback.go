@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 )
 
 // Feedback says how good a reply was.
@@ -65,20 +66,20 @@ func object(s *jsontext.Scanner) []byte {
 func parseFeedbackGRPC(b []byte) (Feedback, error) {
 	f := Feedback{Dialect: message.SeldonGRPC}
 	for len(b) > 0 {
-		g, rest, ok := next(b)
+		g, rest, ok := protobuf.Next(b)
 		if !ok {
-			return Feedback{}, truncated("feedback")
+			return Feedback{}, protobuf.Truncated("feedback")
 		}
 		b = rest
 		switch {
-		case g.is(1, protowire.BytesType):
-			f.Request = joined(f.Request, g.bytes)
-		case g.is(2, protowire.BytesType):
-			f.Response = joined(f.Response, g.bytes)
-		case g.is(3, protowire.Fixed32Type):
-			f.Reward = math.Float32frombits(uint32(g.num))
-		case g.is(4, protowire.BytesType):
-			f.Truth = joined(f.Truth, g.bytes)
+		case g.Is(1, protowire.BytesType):
+			f.Request = joined(f.Request, g.Bytes)
+		case g.Is(2, protowire.BytesType):
+			f.Response = joined(f.Response, g.Bytes)
+		case g.Is(3, protowire.Fixed32Type):
+			f.Reward = math.Float32frombits(uint32(g.Num))
+		case g.Is(4, protowire.BytesType):
+			f.Truth = joined(f.Truth, g.Bytes)
 		}
 	}
 	return f, nil
@@ -100,14 +101,14 @@ func (f *Feedback) Append(dst []byte) []byte {
 	if f.Dialect == message.SeldonGRPC {
 		for i, b := range [...][]byte{f.Request, f.Response} {
 			if b != nil {
-				dst = appendText(dst, protowire.Number(i+1), b)
+				dst = protobuf.AppendBytes(dst, protowire.Number(i+1), b)
 			}
 		}
 		if bits := math.Float32bits(f.Reward); bits != 0 {
 			dst = protowire.AppendFixed32(protowire.AppendTag(dst, 3, protowire.Fixed32Type), bits)
 		}
 		if f.Truth != nil {
-			dst = appendText(dst, 4, f.Truth)
+			dst = protobuf.AppendBytes(dst, 4, f.Truth)
 		}
 		return dst
 	}

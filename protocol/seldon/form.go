@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -90,17 +91,17 @@ var (
 func formGRPC(b []byte) form {
 	f := none
 	for len(b) > 0 {
-		g, rest, ok := next(b)
+		g, rest, ok := protobuf.Next(b)
 		if !ok {
 			return none
 		}
 		b = rest
 		switch {
-		case g.kind != protowire.BytesType || g.number > 7:
-		case g.number > 3:
-			f = payloadForms[g.number]
-		case g.number == 3:
-			if h := formGRPCData(g.bytes); h != none {
+		case g.Kind != protowire.BytesType || g.Number > 7:
+		case g.Number > 3:
+			f = payloadForms[g.Number]
+		case g.Number == 3:
+			if h := formGRPCData(g.Bytes); h != none {
 				f = h
 			}
 		}
@@ -111,12 +112,12 @@ func formGRPC(b []byte) form {
 func formGRPCData(b []byte) form {
 	f := none
 	for len(b) > 0 {
-		g, rest, ok := next(b)
+		g, rest, ok := protobuf.Next(b)
 		if !ok {
 			return none
 		}
-		if b = rest; g.kind == protowire.BytesType && g.number > 1 && g.number <= 4 {
-			f = dataForms[g.number]
+		if b = rest; g.Kind == protowire.BytesType && g.Number > 1 && g.Number <= 4 {
+			f = dataForms[g.Number]
 		}
 	}
 	return f

@@ -32,7 +32,7 @@ func (GRPC) DecodeReply(w *message.Wire) (*message.Content, error) {
 	if err := d.decode(w.Body.Bytes()); err != nil {
 		return nil, err
 	}
-	if d.status.failed && d.payload.number == 0 {
+	if d.status.failed && d.payload.Number == 0 {
 		return nil, d.status.failure()
 	}
 	return &d.c, nil

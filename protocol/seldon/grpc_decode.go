@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -31,20 +32,20 @@ type grpcDecoder struct {
 func (d *grpcDecoder) decode(b []byte) error {
 	var meta Meta
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("the body")
+			return protobuf.Truncated("the body")
 		}
 		b = rest
-		if f.kind != protowire.BytesType {
+		if f.Kind != protowire.BytesType {
 			continue
 		}
 		var err error
-		switch f.number {
+		switch f.Number {
 		case fieldStatus:
-			err = d.status.readGRPC(f.bytes)
+			err = d.status.readGRPC(f.Bytes)
 		case fieldMeta:
-			err = meta.readGRPC(f.bytes)
+			err = meta.readGRPC(f.Bytes)
 		case fieldData, fieldJSON, fieldCustom:
 			d.payload.message(f)
 		case fieldBin, fieldStr:
@@ -60,12 +61,12 @@ func (d *grpcDecoder) decode(b []byte) error {
 
 // content turns the payload to tensors.
 func (d *grpcDecoder) content() (err error) {
-	b := d.payload.bytes
-	switch d.payload.number {
+	b := d.payload.Bytes
+	switch d.payload.Number {
 	case fieldData:
 		return d.data(b)
 	case fieldStr:
-		if _, err := d.payload.text("strData"); err != nil {
+		if _, err := d.payload.Text("strData"); err != nil {
 			return err
 		}
 		d.c.Tensors, d.c.Scalar = []tensor.Tensor{oneElement(b)}, true
@@ -85,12 +86,12 @@ func (d *grpcDecoder) content() (err error) {
 // checkAny checks that b is a google.protobuf.Any, whatever is in it: it will be passed on as it is.
 func checkAny(b []byte) error {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("customData")
+			return protobuf.Truncated("customData")
 		}
-		if b = rest; f.is(1, protowire.BytesType) {
-			if _, err := f.text("customData.type_url"); err != nil {
+		if b = rest; f.Is(1, protowire.BytesType) {
+			if _, err := f.Text("customData.type_url"); err != nil {
 				return err
 			}
 		}
@@ -106,34 +107,34 @@ func oneElement(b []byte) tensor.Tensor {
 func (d *grpcDecoder) data(b []byte) error {
 	var values choice
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("data")
+			return protobuf.Truncated("data")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			name, err := f.text("a name in data.names")
+		case f.Is(1, protowire.BytesType):
+			name, err := f.Text("a name in data.names")
 			if err != nil {
 				return err
 			}
 			d.c.Names = append(d.c.Names, name)
-		case f.kind == protowire.BytesType && f.number >= 2 && f.number <= 4:
+		case f.Kind == protowire.BytesType && f.Number >= 2 && f.Number <= 4:
 			values.message(f)
 		}
 	}
-	if values.number == 0 {
+	if values.Number == 0 {
 		return nil
 	}
 	var t tensor.Tensor
 	var err error
-	switch dataForms[values.number] {
+	switch dataForms[values.Number] {
 	case dense:
-		t, err = readDense(values.bytes)
+		t, err = readDense(values.Bytes)
 	case ndarray:
-		t, err = readList(values.bytes)
+		t, err = readList(values.Bytes)
 	case tftensor:
-		t, err = readTensorProto(values.bytes)
+		t, err = readTensorProto(values.Bytes)
 	}
 	if err != nil {
 		return err
@@ -146,32 +147,32 @@ func (d *grpcDecoder) data(b []byte) error {
 func readDense(b []byte) (tensor.Tensor, error) {
 	t := tensor.Tensor{Datatype: tensor.FP64}
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return t, truncated("data.tensor")
+			return t, protobuf.Truncated("data.tensor")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.VarintType):
-			t.Shape = append(t.Shape, int64(int32(f.num)))
-		case f.is(1, protowire.BytesType):
-			for packed := f.bytes; len(packed) > 0 && len(t.Shape) <= maxAxes; {
+		case f.Is(1, protowire.VarintType):
+			t.Shape = append(t.Shape, int64(int32(f.Num)))
+		case f.Is(1, protowire.BytesType):
+			for packed := f.Bytes; len(packed) > 0 && len(t.Shape) <= maxAxes; {
 				v, n := protowire.ConsumeVarint(packed)
 				if n < 0 {
-					return t, truncated("the shape of data.tensor")
+					return t, protobuf.Truncated("the shape of data.tensor")
 				}
 				t.Shape, packed = append(t.Shape, int64(int32(v))), packed[n:]
 			}
-		case f.is(2, protowire.Fixed64Type):
-			t.Data = binary.LittleEndian.AppendUint64(t.Data, f.num)
-		case f.is(2, protowire.BytesType):
-			if len(f.bytes)%8 != 0 {
+		case f.Is(2, protowire.Fixed64Type):
+			t.Data = binary.LittleEndian.AppendUint64(t.Data, f.Num)
+		case f.Is(2, protowire.BytesType):
+			if len(f.Bytes)%8 != 0 {
 				return t, malformed("data.tensor: its values are cut in the middle of an element")
 			}
 			if len(t.Data) == 0 {
-				t.Data = f.bytes // without room behind, so that more is appended elsewhere
+				t.Data = f.Bytes // without room behind, so that more is appended elsewhere
 			} else {
-				t.Data = append(t.Data, f.bytes...)
+				t.Data = append(t.Data, f.Bytes...)
 			}
 		}
 		if len(t.Shape) > maxAxes {

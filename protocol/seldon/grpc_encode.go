@@ -12,7 +12,9 @@ import (
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // grpcEncoder renders one SeldonMessage.
@@ -60,7 +62,7 @@ func (e *grpcEncoder) payload(c *message.Content) error {
 		if f == binData {
 			number = fieldBin
 		}
-		e.buf = appendText(e.buf, number, element)
+		e.buf = protobuf.AppendBytes(e.buf, number, element)
 		return nil
 	default:
 		return e.data(c, t, f)
@@ -80,7 +82,7 @@ func (e *grpcEncoder) custom(ps tensor.Parameters) error {
 	if err != nil {
 		return noForm("parameter %s: expected base64: %v", keptAny, err)
 	}
-	e.buf = appendText(e.buf, fieldCustom, raw)
+	e.buf = protobuf.AppendBytes(e.buf, fieldCustom, raw)
 	return nil
 }
 
@@ -90,9 +92,9 @@ func (e *grpcEncoder) json(c *message.Content) error {
 		return err
 	}
 	at := 0
-	e.buf, at = open(e.buf, fieldJSON)
+	e.buf, at = protobuf.Open(e.buf, fieldJSON)
 	s := jsontext.NewScanner(text)
-	e.buf = seal(appendValue(e.buf, &s), at)
+	e.buf = protobuf.Seal(appendValue(e.buf, &s), at)
 	if err := s.End(); err != nil {
 		return noForm("jsonData: %v", err)
 	}
@@ -106,7 +108,7 @@ func (e *grpcEncoder) data(c *message.Content, t *tensor.Tensor, f form) error {
 		if !utf8.ValidString(name) {
 			return noForm("data.names: %q is not UTF-8", name)
 		}
-		names = appendText(names, 1, name)
+		names = protobuf.AppendBytes(names, 1, name)
 	}
 	switch f {
 	case dense:
@@ -118,38 +120,35 @@ func (e *grpcEncoder) data(c *message.Content, t *tensor.Tensor, f form) error {
 		if err != nil {
 			return err
 		}
-		e.block(names, 2, head, 2, v.Data)
+		size := len(head)
+		if len(v.Data) > 0 {
+			size += 1 + protowire.SizeBytes(len(v.Data))
+		}
+		e.begin(names, 2, size)
+		e.buf = append(e.buf, head...)
+		if len(v.Data) > 0 {
+			e.buf = protobuf.AppendBytes(e.buf, 2, v.Data)
+		}
 	case tftensor:
 		v, err := typed(t)
 		if err != nil {
 			return inexact(t, err)
 		}
-		head := appendTensorHead(nil, &v)
-		if v.Datatype == tensor.Bytes {
-			e.block(names, 4, appendStrings(head, &v), 0, nil)
-		} else {
-			e.block(names, 4, head, tfContent, v.Data)
-		}
+		e.begin(names, 4, tensorproto.Size(&v))
+		e.buf = tensorproto.Append(e.buf, &v)
 	default:
 		return e.list(names, vector(t))
 	}
 	return nil
 }
 
-// block appends a DefaultData: its names, then a message that starts with head and, unless they are empty, ends with the bytes of one field. Lengths
-// are computed beforehand, so that these, which may be many, are moved once.
-func (e *grpcEncoder) block(names []byte, number protowire.Number, head []byte, last protowire.Number, content []byte) {
-	inner := len(head)
-	if len(content) > 0 {
-		inner += 1 + protowire.SizeBytes(len(content))
-	}
+// begin appends a DefaultData but for the content of its last field, a message of that number and size: its data, which may be much, is
+// then moved once.
+func (e *grpcEncoder) begin(names []byte, number protowire.Number, size int) {
 	e.buf = protowire.AppendTag(e.buf, fieldData, protowire.BytesType)
-	e.buf = protowire.AppendVarint(e.buf, uint64(len(names)+1+protowire.SizeBytes(inner)))
+	e.buf = protowire.AppendVarint(e.buf, uint64(len(names)+1+protowire.SizeBytes(size)))
 	e.buf = protowire.AppendTag(append(e.buf, names...), number, protowire.BytesType)
-	e.buf = append(protowire.AppendVarint(e.buf, uint64(inner)), head...)
-	if len(content) > 0 {
-		e.buf = appendText(e.buf, last, content)
-	}
+	e.buf = protowire.AppendVarint(e.buf, uint64(size))
 }
 
 // list appends a DefaultData with an ndarray.
@@ -163,13 +162,13 @@ func (e *grpcEncoder) list(names []byte, t *tensor.Tensor) error {
 		e.buf = slices.Grow(e.buf, len(v.Data)/8*11)
 	}
 	at, inner := 0, 0
-	e.buf, at = open(e.buf, fieldData)
-	e.buf, inner = open(append(e.buf, names...), 3)
+	e.buf, at = protobuf.Open(e.buf, fieldData)
+	e.buf, inner = protobuf.Open(append(e.buf, names...), 3)
 	var err error
 	if e.buf, err = appendList(e.buf, &v); err != nil {
 		return err
 	}
-	e.buf = seal(seal(e.buf, inner), at)
+	e.buf = protobuf.Seal(protobuf.Seal(e.buf, inner), at)
 	return nil
 }
 
@@ -182,14 +181,14 @@ func inexact(t *tensor.Tensor, err error) error {
 
 // appendShape appends the shape of a Tensor.
 func appendShape(dst []byte, t *tensor.Tensor) ([]byte, error) {
-	dst, at := open(dst, 1)
+	dst, at := protobuf.Open(dst, 1)
 	for _, n := range t.Shape {
 		if n > math.MaxInt32 {
 			return dst, noForm("tensor %q: an axis of %d is longer than data.tensor has them", t.Name, n)
 		}
 		dst = protowire.AppendVarint(dst, uint64(n))
 	}
-	return seal(dst, at), nil
+	return protobuf.Seal(dst, at), nil
 }
 
 // meta appends the meta where there is something to say in it: the parameters and the errors of a partial answer are among its tags.
@@ -219,10 +218,10 @@ func (e *grpcEncoder) meta(c *message.Content, id string, parameters tensor.Para
 		return noForm("puid %q is not UTF-8", id)
 	}
 	at := 0
-	e.buf, at = open(e.buf, fieldMeta)
+	e.buf, at = protobuf.Open(e.buf, fieldMeta)
 	if e.buf, err = m.appendGRPC(e.buf); err != nil {
 		return err
 	}
-	e.buf = seal(e.buf, at)
+	e.buf = protobuf.Seal(e.buf, at)
 	return nil
 }

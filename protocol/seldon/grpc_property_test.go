@@ -15,11 +15,12 @@ import (
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // anyTyped draws a tensor of any datatype that TensorFlow has, any bits and any shape, empty axes and scalars among them.
 func anyTyped(t *rapid.T) tensor.Tensor {
-	x := tensor.Tensor{Datatype: rapid.SampledFrom(tfTypes[:]).Draw(t, "type").datatype, Shape: rapid.SliceOfN(rapid.Int64Range(0, 3), 0, 3).Draw(t, "shape")}
+	x := tensor.Tensor{Datatype: tensor.Datatype(rapid.IntRange(int(tensor.Bool), int(tensor.Bytes)).Draw(t, "type")), Shape: rapid.SliceOfN(rapid.Int64Range(0, 3), 0, 3).Draw(t, "shape")}
 	if x.Shape == nil {
 		x.Shape = []int64{}
 	}
@@ -66,14 +67,14 @@ func TestElementsOneByOneAreReadAsThoseInOnePiece(t *testing.T) {
 		x := anyTyped(t)
 		ref := dynamicpb.NewMessage(protos.Messages().ByName("TensorProto"))
 		fields := ref.Descriptor().Fields()
-		ref.Set(fields.ByName("dtype"), protoreflect.ValueOfInt32(tfOf(x.Datatype).number))
+		ref.Set(fields.ByName("dtype"), protoreflect.ValueOfInt32(tensorproto.Of(x.Datatype).Number))
 		shape := ref.Mutable(fields.ByName("tensor_shape")).Message()
 		dims := shape.Mutable(shape.Descriptor().Fields().ByName("dim")).List()
 		for _, n := range x.Shape {
 			dim := dims.AppendMutable().Message()
 			dim.Set(dim.Descriptor().Fields().ByName("size"), protoreflect.ValueOfInt64(n))
 		}
-		values := ref.Mutable(fields.ByNumber(protoreflect.FieldNumber(tfOf(x.Datatype).field))).List()
+		values := ref.Mutable(fields.ByNumber(protoreflect.FieldNumber(tensorproto.Of(x.Datatype).Field))).List()
 		walk := x.Strings()
 		for i := range x.Len() {
 			switch x.Datatype {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -111,7 +112,7 @@ func TestWhatIsMalformedOverGRPCIsRefused(t *testing.T) {
 	}
 	deep := []byte{}
 	for range 200 {
-		list := appendText(nil, 1, appendText(nil, valueList, deep))
+		list := protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, valueList, deep))
 		deep = list
 	}
 	for _, c := range []struct {
@@ -125,7 +126,7 @@ func TestWhatIsMalformedOverGRPCIsRefused(t *testing.T) {
 		{"mixed", bytesOf(`data{ndarray{values{number_value:1}values{string_value:"a"}}}`), "element 1: expected a number, found a string"},
 		{"null", bytesOf(`data{ndarray{values{}}}`), "found null"},
 		{"an object", bytesOf(`data{ndarray{values{struct_value{}}}}`), "found an object"},
-		{"nested without end", appendText(nil, 3, appendText(nil, 3, deep)), "nested deeper than 100 levels"},
+		{"nested without end", protobuf.AppendBytes(nil, 3, protobuf.AppendBytes(nil, 3, deep)), "nested deeper than 100 levels"},
 		{"too few values", bytesOf(`data{tensor{shape:[3] values:[1]}}`), "data.tensor: expected 24 bytes"},
 		{"a negative size", bytesOf(`data{tensor{shape:[-1] values:[1]}}`), "data.tensor: "},
 		{"a huge tftensor of one value", bytesOf(`data{tftensor{dtype:1 tensor_shape{dim{size:4611686018427387904}} float_val:1}}`), "too large"},
@@ -135,7 +136,7 @@ func TestWhatIsMalformedOverGRPCIsRefused(t *testing.T) {
 		{"a value out of range", bytesOf(`data{tftensor{dtype:6 tensor_shape{dim{size:1}} int_val:128}}`), "element 0: 128 is no INT8"},
 		{"content that is cut", bytesOf(`data{tftensor{dtype:1 tensor_shape{dim{size:1}} tensor_content:"abc"}}`), "expected 4 bytes"},
 		{"a shape that is not known", bytesOf(`data{tftensor{dtype:1 tensor_shape{unknown_rank:true}}}`), "shape is not known"},
-		{"text that is none", appendText(nil, 5, "\xff"), "strData is not UTF-8"},
+		{"text that is none", protobuf.AppendBytes(nil, 5, "\xff"), "strData is not UTF-8"},
 		{"NaN in jsonData", bytesOf(`jsonData{number_value:nan}`), "jsonData: NaN has no JSON form"},
 	} {
 		_, err := GRPC{}.DecodeRequest(grpcWire(c.b))
@@ -239,7 +240,7 @@ func TestCustomDataIsKeptWithinItsTransport(t *testing.T) {
 }
 
 func TestACombinerOverGRPCGetsTheChildrensBytes(t *testing.T) {
-	unknown := appendText(nil, 99, "kept")
+	unknown := protobuf.AppendBytes(nil, 99, "kept")
 	_, child := protoOf(t, "SeldonMessage", `data{tensor{shape:1 values:1}} meta{puid:"a"}`)
 	child = append(child, unknown...)
 	w := grpcWire(child)
@@ -269,7 +270,7 @@ func TestACombinerOverGRPCGetsTheChildrensBytes(t *testing.T) {
 
 func TestWhatNoContractMapsPassesAsItsBytesOverGRPC(t *testing.T) {
 	_, b := protoOf(t, "SeldonMessage", `strData:"x"`)
-	b = append(b, appendText(nil, 99, "kept")...)
+	b = append(b, protobuf.AppendBytes(nil, 99, "kept")...)
 	w := grpcWire(b)
 	m := message.FromWire(w, nil)
 	out, err := GRPC{}.EncodeRequest([]*message.Message{m}, &message.Target{})
@@ -317,19 +318,19 @@ func TestRepeatedFieldsAreReadPackedOrOneByOne(t *testing.T) {
 		}
 		return b
 	}
-	dense := appendVarint(appendVarint(nil, 1, 2), 1, 2)
-	dense = append(appendText(dense, 2, packed(1, 2)), fixed(2, 3)...)
-	dense = appendText(dense, 2, packed(4))
-	dims := appendText(nil, 2, appendVarint(nil, 1, 3))
-	tf := append(appendText(appendVarint(nil, 1, 2), 2, dims), fixed(6, 1, 2)...)
-	tf = appendText(tf, 6, packed(3))
-	ints := appendText(appendVarint(appendText(appendVarint(nil, 1, 9), 2, dims), 10, 7), 10, "\x08\x09")
+	dense := protobuf.AppendVarint(protobuf.AppendVarint(nil, 1, 2), 1, 2)
+	dense = append(protobuf.AppendBytes(dense, 2, packed(1, 2)), fixed(2, 3)...)
+	dense = protobuf.AppendBytes(dense, 2, packed(4))
+	dims := protobuf.AppendBytes(nil, 2, protobuf.AppendVarint(nil, 1, 3))
+	tf := append(protobuf.AppendBytes(protobuf.AppendVarint(nil, 1, 2), 2, dims), fixed(6, 1, 2)...)
+	tf = protobuf.AppendBytes(tf, 6, packed(3))
+	ints := protobuf.AppendBytes(protobuf.AppendVarint(protobuf.AppendBytes(protobuf.AppendVarint(nil, 1, 9), 2, dims), 10, 7), 10, "\x08\x09")
 	for want, data := range map[string][]byte{
-		"FP64 [2 2][1.0,2.0,3.0,4.0]": appendText(nil, 2, dense),
-		"FP64 [3][1.0,2.0,3.0]":       appendText(nil, 4, tf),
-		"INT64 [3][7,8,9]":            appendText(nil, 4, ints),
+		"FP64 [2 2][1.0,2.0,3.0,4.0]": protobuf.AppendBytes(nil, 2, dense),
+		"FP64 [3][1.0,2.0,3.0]":       protobuf.AppendBytes(nil, 4, tf),
+		"INT64 [3][7,8,9]":            protobuf.AppendBytes(nil, 4, ints),
 	} {
-		c, err := GRPC{}.DecodeRequest(grpcWire(appendText(nil, fieldData, data)))
+		c, err := GRPC{}.DecodeRequest(grpcWire(protobuf.AppendBytes(nil, fieldData, data)))
 		if err != nil {
 			t.Errorf("%s: %v", want, err)
 			continue

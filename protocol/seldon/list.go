@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -29,15 +30,15 @@ var numberEntry = [3]byte{1<<3 | 2, 9, valueNumber<<3 | 1}
 // readValue reads a Value: the member that is set, with a number of 0 where there is none.
 func readValue(b []byte) (v choice, err error) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return v, truncated("a value")
+			return v, protobuf.Truncated("a value")
 		}
 		b = rest
 		switch {
-		case f.is(valueNull, protowire.VarintType), f.is(valueNumber, protowire.Fixed64Type), f.is(valueString, protowire.BytesType), f.is(valueBool, protowire.VarintType):
+		case f.Is(valueNull, protowire.VarintType), f.Is(valueNumber, protowire.Fixed64Type), f.Is(valueString, protowire.BytesType), f.Is(valueBool, protowire.VarintType):
 			v.scalar(f)
-		case f.is(valueStruct, protowire.BytesType), f.is(valueList, protowire.BytesType):
+		case f.Is(valueStruct, protowire.BytesType), f.Is(valueList, protowire.BytesType):
 			v.message(f)
 		}
 	}
@@ -89,15 +90,15 @@ func (r *listReader) list(b []byte, depth int) error {
 				break
 			}
 		}
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("data.ndarray")
+			return protobuf.Truncated("data.ndarray")
 		}
 		b = rest
-		if !f.is(1, protowire.BytesType) {
+		if !f.Is(1, protowire.BytesType) {
 			continue
 		}
-		if err := r.value(f.bytes, depth+1); err != nil {
+		if err := r.value(f.Bytes, depth+1); err != nil {
 			return err
 		}
 		n++
@@ -116,8 +117,8 @@ func (r *listReader) value(b []byte, depth int) error {
 	if err != nil {
 		return err
 	}
-	if v.number == valueList {
-		return r.list(v.bytes, depth)
+	if v.Number == valueList {
+		return r.list(v.Bytes, depth)
 	}
 	if r.leaf && depth != len(r.shape) {
 		return ragged("expected %d levels of lists, found an element at level %d", len(r.shape), depth)
@@ -128,7 +129,7 @@ func (r *listReader) value(b []byte, depth int) error {
 
 func (r *listReader) element(v *choice) error {
 	datatype, found := tensor.Untyped, "null"
-	switch v.number {
+	switch v.Number {
 	case valueNumber:
 		datatype, found = tensor.FP64, "a number"
 	case valueString:
@@ -157,15 +158,15 @@ func (r *listReader) element(v *choice) error {
 		}
 		return malformed("data.ndarray: element %d: expected %s, found %s", r.n, want, found)
 	case datatype == tensor.FP64:
-		r.data = binary.LittleEndian.AppendUint64(r.data, v.num)
+		r.data = binary.LittleEndian.AppendUint64(r.data, v.Num)
 	case datatype == tensor.Bytes:
-		if !utf8.Valid(v.bytes) {
+		if !utf8.Valid(v.Bytes) {
 			return malformed("data.ndarray: element %d is not UTF-8", r.n)
 		}
-		r.data = tensor.AppendBytes(r.data, v.bytes)
+		r.data = tensor.AppendBytes(r.data, v.Bytes)
 	default:
 		b := byte(0)
-		if v.num != 0 {
+		if v.Num != 0 {
 			b = 1
 		}
 		r.data = append(r.data, b)
@@ -220,12 +221,12 @@ func (w *listWriter) list(dst []byte, shape []int64) (_ []byte, err error) {
 			continue
 		}
 		value, list := 0, 0
-		dst, value = open(dst, 1)
-		dst, list = open(dst, valueList)
+		dst, value = protobuf.Open(dst, 1)
+		dst, list = protobuf.Open(dst, valueList)
 		if dst, err = w.list(dst, shape[1:]); err != nil {
 			return dst, err
 		}
-		dst = seal(seal(dst, list), value)
+		dst = protobuf.Seal(protobuf.Seal(dst, list), value)
 	}
 	return dst, nil
 }
@@ -248,9 +249,9 @@ func (w *listWriter) element(dst []byte) ([]byte, error) {
 		f.Remedy = "send one element, as binData, or data.tftensor"
 		return dst, f
 	}
-	dst, at := open(dst, 1)
-	return seal(appendText(dst, valueString, text), at), nil
+	dst, at := protobuf.Open(dst, 1)
+	return protobuf.Seal(protobuf.AppendBytes(dst, valueString, text), at), nil
 }
 
 // number returns the double of a Value's number.
-func (v *choice) double() float64 { return math.Float64frombits(v.num) }
+func (v *choice) double() float64 { return math.Float64frombits(v.Num) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -66,11 +67,11 @@ func TestMetaIsMergedAcrossTransports(t *testing.T) {
 }
 
 func TestSplicingAMetaSharesTheBytesAroundIt(t *testing.T) {
-	unknown := appendText(nil, 99, "kept")
+	unknown := protobuf.AppendBytes(nil, 99, "kept")
 	_, first := protoOf(t, "SeldonMessage", `meta{puid:"a" tags{key:"t" value{bool_value:true}}}`)
 	_, payload := protoOf(t, "SeldonMessage", `data{tensor{values:[1,2,3]}}`)
 	_, second := protoOf(t, "SeldonMessage", `meta{tags{key:"u" value{bool_value:true}}}`)
-	newer := appendText(nil, 2, appendText(nil, 77, "newer")) // a field of Meta that is not known
+	newer := protobuf.AppendBytes(nil, 2, protobuf.AppendBytes(nil, 77, "newer")) // a field of Meta that is not known
 	var b []byte
 	for _, piece := range [][]byte{first, payload, second, unknown, newer} {
 		b = append(b, piece...)
@@ -86,7 +87,7 @@ func TestSplicingAMetaSharesTheBytesAroundIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := out.Body.Bytes()
-	for _, part := range [][]byte{payload, unknown, appendText(nil, 77, "newer")} {
+	for _, part := range [][]byte{payload, unknown, protobuf.AppendBytes(nil, 77, "newer")} {
 		if !strings.Contains(string(got), string(part)) {
 			t.Errorf("%q is lost", part)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -114,20 +115,20 @@ func (m *metric) appendJSON(dst []byte) []byte {
 // readMetricGRPC reads a Metric.
 func readMetricGRPC(b []byte) (m metric, err error) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return m, truncated("a metric")
+			return m, protobuf.Truncated("a metric")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			m.key, err = f.text("a metric's key")
-		case f.is(2, protowire.VarintType):
-			m.kind = int32(f.num)
-		case f.is(3, protowire.Fixed32Type):
-			m.value = math.Float32frombits(uint32(f.num))
-		case f.is(4, protowire.BytesType):
-			m.tags, err = appendPair(m.tags, f.bytes, "a metric's tag")
+		case f.Is(1, protowire.BytesType):
+			m.key, err = f.Text("a metric's key")
+		case f.Is(2, protowire.VarintType):
+			m.kind = int32(f.Num)
+		case f.Is(3, protowire.Fixed32Type):
+			m.value = math.Float32frombits(uint32(f.Num))
+		case f.Is(4, protowire.BytesType):
+			m.tags, err = appendPair(m.tags, f.Bytes, "a metric's tag")
 		}
 		if err != nil {
 			return m, err
@@ -142,7 +143,7 @@ func appendPair(dst []NodeImage, b []byte, what string) ([]NodeImage, error) {
 	if err != nil {
 		return dst, err
 	}
-	text, err := e.value.text(what)
+	text, err := e.value.Text(what)
 	if err != nil {
 		return dst, err
 	}
@@ -160,10 +161,10 @@ func appendPair(dst []NodeImage, b []byte, what string) ([]NodeImage, error) {
 
 func (m *metric) appendGRPC(dst []byte) []byte {
 	if m.key != "" {
-		dst = appendText(dst, 1, m.key)
+		dst = protobuf.AppendBytes(dst, 1, m.key)
 	}
 	if m.kind != 0 {
-		dst = appendVarint(dst, 2, uint64(int64(m.kind)))
+		dst = protobuf.AppendVarint(dst, 2, uint64(int64(m.kind)))
 	}
 	if bits := math.Float32bits(m.value); bits != 0 {
 		dst = protowire.AppendFixed32(protowire.AppendTag(dst, 3, protowire.Fixed32Type), bits)
@@ -174,8 +175,8 @@ func (m *metric) appendGRPC(dst []byte) []byte {
 func appendPairs(dst []byte, number protowire.Number, pairs []NodeImage) []byte {
 	for _, p := range pairs {
 		at := 0
-		dst, at = open(dst, number)
-		dst = seal(appendText(appendText(dst, 1, p.Node), 2, p.Image), at)
+		dst, at = protobuf.Open(dst, number)
+		dst = protobuf.Seal(protobuf.AppendBytes(protobuf.AppendBytes(dst, 1, p.Node), 2, p.Image), at)
 	}
 	return dst
 }

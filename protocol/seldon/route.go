@@ -59,7 +59,7 @@ func parseRouteGRPC(b []byte) (int, error) {
 	if err := d.decode(b); err != nil {
 		return 0, noRoute(detail(err))
 	}
-	if len(d.c.Tensors) == 0 || d.payload.number != fieldData {
+	if len(d.c.Tensors) == 0 || d.payload.Number != fieldData {
 		return All, nil
 	}
 	t := &d.c.Tensors[0]

@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 )
 
 // ReadMeta reads the meta of a SeldonMessage of either transport without decoding what else it holds. A form (multipart) has
@@ -15,12 +16,12 @@ func ReadMeta(w *message.Wire) (m Meta, err error) {
 	switch {
 	case w.Dialect == message.SeldonGRPC:
 		for b := w.Body.Bytes(); len(b) > 0; {
-			f, rest, ok := next(b)
+			f, rest, ok := protobuf.Next(b)
 			if !ok {
-				return m, truncated("the body")
+				return m, protobuf.Truncated("the body")
 			}
-			if b = rest; f.is(2, protowire.BytesType) {
-				if err := m.readGRPC(f.bytes); err != nil {
+			if b = rest; f.Is(2, protowire.BytesType) {
+				if err := m.readGRPC(f.Bytes); err != nil {
 					return m, err
 				}
 			}
@@ -78,12 +79,12 @@ func WithMeta(w *message.Wire, m *Meta) (*message.Wire, error) {
 }
 
 func spliceGRPC(whole *body.Body, m *Meta) (*body.Body, error) {
-	meta, at := open(nil, 2)
+	meta, at := protobuf.Open(nil, 2)
 	meta, err := m.appendGRPC(meta)
 	if err != nil {
 		return nil, err
 	}
-	meta = seal(meta, at)
+	meta = protobuf.Seal(meta, at)
 	all := whole.Bytes()
 	var parts []*body.Body
 	from := 0
@@ -93,12 +94,12 @@ func spliceGRPC(whole *body.Body, m *Meta) (*body.Body, error) {
 		}
 	}
 	for b := all; len(b) > 0; {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
 			release(parts)
-			return nil, truncated("the body")
+			return nil, protobuf.Truncated("the body")
 		}
-		if f.number == 2 {
+		if f.Number == 2 {
 			keep(len(all) - len(b))
 			from = len(all) - len(rest)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 )
 
 // statusText is a Status as it came.
@@ -42,20 +43,20 @@ func (st *statusText) read(s *jsontext.Scanner) {
 func (st *statusText) readGRPC(b []byte) (err error) {
 	st.exists = true
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("status")
+			return protobuf.Truncated("status")
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.VarintType):
-			st.code = strconv.Itoa(int(int32(f.num)))
-		case f.is(2, protowire.BytesType):
-			st.info, err = f.text("status.info")
-		case f.is(3, protowire.BytesType):
-			st.reason, err = f.text("status.reason")
-		case f.is(4, protowire.VarintType):
-			st.failed = int32(f.num) == 1
+		case f.Is(1, protowire.VarintType):
+			st.code = strconv.Itoa(int(int32(f.Num)))
+		case f.Is(2, protowire.BytesType):
+			st.info, err = f.Text("status.info")
+		case f.Is(3, protowire.BytesType):
+			st.reason, err = f.Text("status.reason")
+		case f.Is(4, protowire.VarintType):
+			st.failed = int32(f.Num) == 1
 		}
 		if err != nil {
 			return err

@@ -7,12 +7,13 @@ import (
 
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // tfReader reads a TensorProto in the form that JSON of protobuf gives it: names in camel or snake case, integers of 64 bits and
 // numbers that are not finite in quotes, bytes in base64.
 type tfReader struct {
-	dtype   *tfType
+	dtype   *tensorproto.Type
 	shape   []int64
 	content []byte
 	values  map[string][]byte // the text of each member of values, which may stand before the dtype
@@ -31,13 +32,13 @@ func readTFTensor(s *jsontext.Scanner) (t tensor.Tensor) {
 		s.Fail("data.tftensor: expected a dtype, as DT_FLOAT")
 		return t
 	}
-	t.Datatype, t.Shape = r.dtype.datatype, r.shape
+	t.Datatype, t.Shape = r.dtype.Datatype, r.shape
 	var err error
 	if len(r.content) > 0 {
 		t.Data = r.content
 		err = whole(&t)
 	} else {
-		if raw := r.values[r.dtype.member]; raw != nil {
+		if raw := r.values[r.dtype.Member]; raw != nil {
 			t.Data, err = r.elements(raw)
 		}
 		if err == nil {
@@ -69,12 +70,12 @@ func (r *tfReader) member(s *jsontext.Scanner) {
 	case same(key, "tensorContent"):
 		r.content = decodeBase64(s, "data.tftensor.tensorContent")
 	default:
-		for i := range tfTypes {
-			if same(key, tfTypes[i].member) {
+		for d := tensor.Bool; d <= tensor.Bytes; d++ {
+			if member := tensorproto.Of(d).Member; same(key, member) {
 				if r.values == nil {
 					r.values = make(map[string][]byte, 1)
 				}
-				r.values[tfTypes[i].member] = s.Skip()
+				r.values[member] = s.Skip()
 				return
 			}
 		}
@@ -113,7 +114,7 @@ func (r *tfReader) dims(s *jsontext.Scanner) {
 
 // elements reads an array of values.
 func (r *tfReader) elements(raw []byte) ([]byte, error) {
-	d := r.dtype.datatype
+	d := r.dtype.Datatype
 	if d == tensor.FP16 || d == tensor.BF16 {
 		d = tensor.Uint16 // their bits
 	}
@@ -139,7 +140,7 @@ func (r *tfReader) elements(raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(t.Shape) != 1 {
-		return nil, malformed("data.tftensor.%s: expected an array of values", r.dtype.member)
+		return nil, malformed("data.tftensor.%s: expected an array of values", r.dtype.Member)
 	}
 	return t.Data, nil
 }
@@ -206,7 +207,7 @@ func appendTFTensor(dst []byte, t *tensor.Tensor) ([]byte, error) {
 		return dst, noForm("tensor %q: %v", t.Name, err)
 	}
 	dst = append(dst, `{"dtype":"`...)
-	dst = append(dst, tfOf(t.Datatype).name...)
+	dst = append(dst, tensorproto.Of(t.Datatype).Name...)
 	dst = append(dst, `","tensorShape":{"dim":[`...)
 	for _, n := range t.Shape {
 		dst = append(comma(dst, '['), `{"size":"`...)

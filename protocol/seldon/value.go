@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -20,32 +21,32 @@ func appendValueJSON(dst, b []byte, what string, depth int) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	switch v.number {
+	switch v.Number {
 	case valueNumber:
 		if f := v.double(); math.IsNaN(f) || math.IsInf(f, 0) {
 			return dst, malformed("%s: %v has no JSON form", what, f)
 		}
 		return tensor.AppendFloat(dst, v.double(), 64), nil
 	case valueString:
-		if !utf8.Valid(v.bytes) {
+		if !utf8.Valid(v.Bytes) {
 			return dst, malformed("%s: a string is not UTF-8", what)
 		}
-		return jsontext.AppendString(dst, v.bytes), nil
+		return jsontext.AppendString(dst, v.Bytes), nil
 	case valueBool:
-		return strconv.AppendBool(dst, v.num != 0), nil
+		return strconv.AppendBool(dst, v.Num != 0), nil
 	case valueStruct:
-		return appendStructJSON(dst, v.bytes, what, depth)
+		return appendStructJSON(dst, v.Bytes, what, depth)
 	case valueList:
 		dst = append(dst, '[')
-		for b := v.bytes; len(b) > 0; {
-			f, rest, ok := next(b)
+		for b := v.Bytes; len(b) > 0; {
+			f, rest, ok := protobuf.Next(b)
 			if !ok {
-				return dst, truncated(what)
+				return dst, protobuf.Truncated(what)
 			}
-			if b = rest; !f.is(1, protowire.BytesType) {
+			if b = rest; !f.Is(1, protowire.BytesType) {
 				continue
 			}
-			if dst, err = appendValueJSON(comma(dst, '['), f.bytes, what, depth+1); err != nil {
+			if dst, err = appendValueJSON(comma(dst, '['), f.Bytes, what, depth+1); err != nil {
 				return dst, err
 			}
 		}
@@ -58,19 +59,19 @@ func appendValueJSON(dst, b []byte, what string, depth int) ([]byte, error) {
 func appendStructJSON(dst, b []byte, what string, depth int) ([]byte, error) {
 	dst = append(dst, '{')
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return dst, truncated(what)
+			return dst, protobuf.Truncated(what)
 		}
-		if b = rest; !f.is(1, protowire.BytesType) {
+		if b = rest; !f.Is(1, protowire.BytesType) {
 			continue
 		}
-		e, err := readEntry(f.bytes, what)
+		e, err := readEntry(f.Bytes, what)
 		if err != nil {
 			return dst, err
 		}
 		dst = append(jsontext.AppendString(comma(dst, '{'), e.key), ':')
-		if dst, err = appendValueJSON(dst, e.value.bytes, what, depth+1); err != nil {
+		if dst, err = appendValueJSON(dst, e.value.Bytes, what, depth+1); err != nil {
 			return dst, err
 		}
 	}
@@ -94,19 +95,19 @@ type entry struct {
 
 func readEntry(b []byte, what string) (e entry, err error) {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return e, truncated(what)
+			return e, protobuf.Truncated(what)
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			if e.key, err = f.text(what + ": a key"); err != nil {
+		case f.Is(1, protowire.BytesType):
+			if e.key, err = f.Text(what + ": a key"); err != nil {
 				return e, err
 			}
-		case f.is(2, protowire.BytesType):
+		case f.Is(2, protowire.BytesType):
 			e.value.message(f)
-		case f.number == 2:
+		case f.Number == 2:
 			e.value.scalar(f)
 		}
 	}
@@ -129,34 +130,34 @@ func appendValue(dst []byte, s *jsontext.Scanner) []byte {
 		}
 		return protowire.AppendFixed64(protowire.AppendTag(dst, valueNumber, protowire.Fixed64Type), math.Float64bits(f))
 	case jsontext.String:
-		dst, at := open(dst, valueString)
-		return seal(s.AppendString(dst), at)
+		dst, at := protobuf.Open(dst, valueString)
+		return protobuf.Seal(s.AppendString(dst), at)
 	case jsontext.Bool:
-		return appendVarint(dst, valueBool, protowire.EncodeBool(s.Bool()))
+		return protobuf.AppendVarint(dst, valueBool, protowire.EncodeBool(s.Bool()))
 	case jsontext.Array:
-		dst, list := open(dst, valueList)
+		dst, list := protobuf.Open(dst, valueList)
 		for s.Array(); s.NextElement(); {
 			at := 0
-			dst, at = open(dst, 1)
-			dst = seal(appendValue(dst, s), at)
+			dst, at = protobuf.Open(dst, 1)
+			dst = protobuf.Seal(appendValue(dst, s), at)
 		}
-		return seal(dst, list)
+		return protobuf.Seal(dst, list)
 	case jsontext.Object:
-		dst, object := open(dst, valueStruct)
+		dst, object := protobuf.Open(dst, valueStruct)
 		for s.Object(); s.NextKey(); {
 			pair, at := 0, 0
-			dst, pair = open(dst, 1)
-			dst = appendText(dst, 1, s.Key())
-			dst, at = open(dst, 2)
-			dst = seal(seal(appendValue(dst, s), at), pair)
+			dst, pair = protobuf.Open(dst, 1)
+			dst = protobuf.AppendBytes(dst, 1, s.Key())
+			dst, at = protobuf.Open(dst, 2)
+			dst = protobuf.Seal(protobuf.Seal(appendValue(dst, s), at), pair)
 		}
-		return seal(dst, object)
+		return protobuf.Seal(dst, object)
 	case jsontext.Null:
 		s.Null()
 	default:
 		s.Skip() // it says what is wrong
 	}
-	return appendVarint(dst, valueNull, 0)
+	return protobuf.AppendVarint(dst, valueNull, 0)
 }
 
 // appendParameter appends a parameter's value as the content of a Value. An integer that no double is goes as a string, as JSON
@@ -164,15 +165,15 @@ func appendValue(dst []byte, s *jsontext.Scanner) []byte {
 func appendParameter(dst []byte, v tensor.Value) ([]byte, error) {
 	switch v.Kind {
 	case tensor.BoolValue:
-		return appendVarint(dst, valueBool, protowire.EncodeBool(v.Bool)), nil
+		return protobuf.AppendVarint(dst, valueBool, protowire.EncodeBool(v.Bool)), nil
 	case tensor.Int64Value:
 		if v.Int > 1<<53 || v.Int < -1<<53 {
-			return appendText(dst, valueString, strconv.FormatInt(v.Int, 10)), nil
+			return protobuf.AppendBytes(dst, valueString, strconv.FormatInt(v.Int, 10)), nil
 		}
 		return appendDouble(dst, float64(v.Int)), nil
 	case tensor.Uint64Value:
 		if v.Uint > 1<<53 {
-			return appendText(dst, valueString, strconv.FormatUint(v.Uint, 10)), nil
+			return protobuf.AppendBytes(dst, valueString, strconv.FormatUint(v.Uint, 10)), nil
 		}
 		return appendDouble(dst, float64(v.Uint)), nil
 	case tensor.DoubleValue:
@@ -181,13 +182,13 @@ func appendParameter(dst []byte, v tensor.Value) ([]byte, error) {
 		if !utf8.ValidString(v.String) {
 			return dst, noForm("it is not UTF-8")
 		}
-		return appendText(dst, valueString, v.String), nil
+		return protobuf.AppendBytes(dst, valueString, v.String), nil
 	case tensor.JSONValue:
 		s := jsontext.NewScanner([]byte(v.String))
 		dst = appendValue(dst, &s)
 		return dst, s.End()
 	}
-	return appendVarint(dst, valueNull, 0), nil
+	return protobuf.AppendVarint(dst, valueNull, 0), nil
 }
 
 func appendDouble(dst []byte, f float64) []byte {
@@ -200,14 +201,14 @@ func parameterOf(b []byte, what string) (tensor.Value, error) {
 	if err != nil {
 		return tensor.Value{}, err
 	}
-	switch v.number {
+	switch v.Number {
 	case valueNumber:
 		return tensor.DoubleOf(v.double()), nil
 	case valueString:
-		text, err := v.text(what)
+		text, err := v.Text(what)
 		return tensor.StringOf(text), err
 	case valueBool:
-		return tensor.BoolOf(v.num != 0), nil
+		return tensor.BoolOf(v.Num != 0), nil
 	case valueStruct, valueList:
 		text, err := appendValueJSON(nil, b, what, 0)
 		return tensor.JSONOf(string(text)), err

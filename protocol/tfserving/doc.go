@@ -51,5 +51,6 @@
 // In TensorProto a typed field that is shorter than the shape repeats its last value, and an empty one is zeros or empty strings, as
 // in TensorFlow, up to 16 MiB a message; one that is longer, or of another datatype, is refused.
 //
-// The package imports protocol/body, contract, jsontensor, jsontext, message, tensor, and protowire of google.golang.org/protobuf.
+// The package imports protocol/body, contract, jsontensor, jsontext, message, protobuf, tensor and tensorproto, and protowire of
+// google.golang.org/protobuf.
 package tfserving

@@ -6,7 +6,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // DecodeRequest reads a PredictRequest. tensor_content, and packed floats, are views of the body. The signature's name is a
@@ -39,31 +41,31 @@ func decode(b []byte, s *side) (*message.Content, *spec, error) {
 	d := decoder{side: s}
 	c.Tensors = make([]tensor.Tensor, 0, count(b, s))
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return nil, nil, truncated("the body")
+			return nil, nil, protobuf.Truncated("the body")
 		}
 		b = rest
-		if f.kind != protowire.BytesType {
+		if f.Kind != protowire.BytesType {
 			continue
 		}
 		var err error
-		switch f.number {
+		switch f.Number {
 		case s.spec:
-			err = model.merge(f.bytes)
+			err = model.merge(f.Bytes)
 		case s.tensors:
 			if len(c.Tensors) == maxTensors {
 				return nil, nil, malformed("expected at most %d %ss, got more", maxTensors, s.what)
 			}
 			var t tensor.Tensor
-			t, err = d.entry(f.bytes)
+			t, err = d.entry(f.Bytes)
 			c.Tensors = append(c.Tensors, t)
 		case s.filter:
 			if len(c.Asked) == maxTensors {
 				return nil, nil, malformed("expected at most %d outputs in output_filter, got more", maxTensors)
 			}
 			var name string
-			name, err = f.text("an output in output_filter")
+			name, err = f.Text("an output in output_filter")
 			c.Asked = append(c.Asked, message.Asked{Name: name})
 		}
 		if err != nil {
@@ -81,12 +83,12 @@ func decode(b []byte, s *side) (*message.Content, *spec, error) {
 func count(b []byte, s *side) int {
 	n := 0
 	for len(b) > 0 && n < maxTensors {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
 			break
 		}
 		b = rest
-		if f.is(s.tensors, protowire.BytesType) {
+		if f.Is(s.tensors, protowire.BytesType) {
 			n++
 		}
 	}
@@ -123,20 +125,20 @@ func lastOfEach(all []tensor.Tensor) []tensor.Tensor {
 func (d *decoder) entry(b []byte) (t tensor.Tensor, err error) {
 	var value []byte
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return t, truncated("an " + d.side.what)
+			return t, protobuf.Truncated("an " + d.side.what)
 		}
 		b = rest
 		switch {
-		case f.is(1, protowire.BytesType):
-			if t.Name, err = f.text("the name of an " + d.side.what); err != nil {
+		case f.Is(1, protowire.BytesType):
+			if t.Name, err = f.Text("the name of an " + d.side.what); err != nil {
 				return t, err
 			}
-		case f.is(2, protowire.BytesType) && value == nil:
-			value = f.bytes
-		case f.is(2, protowire.BytesType): // a message in pieces is their concatenation
-			value = append(value, f.bytes...)
+		case f.Is(2, protowire.BytesType) && value == nil:
+			value = f.Bytes
+		case f.Is(2, protowire.BytesType): // a message in pieces is their concatenation
+			value = append(value, f.Bytes...)
 		}
 	}
 	if t.Name == "" {
@@ -164,7 +166,7 @@ func (d *decoder) tensor(t *tensor.Tensor, b []byte) error {
 		return nil
 	}
 	if t.Data = content; len(content) != n*t.Datatype.Size() {
-		return d.bad(t, "tensor_content: expected %d bytes for shape %v of %s, got %d", n*t.Datatype.Size(), t.Shape, types[t.Datatype].name, len(content))
+		return d.bad(t, "tensor_content: expected %d bytes for shape %v of %s, got %d", n*t.Datatype.Size(), t.Shape, tensorproto.Of(t.Datatype).Name, len(content))
 	}
 	return nil
 }
@@ -175,65 +177,27 @@ func (d *decoder) bad(t *tensor.Tensor, format string, args ...any) *message.Fai
 	return f
 }
 
-// head reads all but the values of a TensorProto. A shape in pieces is one, and of other fields the last counts.
+// head reads all but the values of a TensorProto.
 func (d *decoder) head(t *tensor.Tensor, b []byte) (content []byte, err error) {
-	datatype, unknownRank := int32(0), false
-	for len(b) > 0 {
-		f, rest, ok := next(b)
-		if !ok {
-			return nil, truncated(d.side.what + " '" + t.Name + "'")
-		}
-		b = rest
-		switch {
-		case f.is(1, protowire.VarintType):
-			datatype = int32(f.num)
-		case f.is(2, protowire.BytesType):
-			if t.Shape, unknownRank, err = appendShape(t.Shape, unknownRank, f.bytes); err != nil {
-				return nil, err
-			}
-		case f.is(4, protowire.BytesType):
-			content = f.bytes
-		}
+	p, err := tensorproto.Read(b, maxAxes)
+	switch {
+	case err == tensorproto.ErrShape:
+		return nil, protobuf.Truncated("a shape")
+	case err != nil:
+		return nil, protobuf.Truncated(d.side.what + " '" + t.Name + "'")
 	}
-	var known bool
-	switch t.Datatype, known = datatypeOf(datatype); {
-	case !known && datatype == 0:
+	t.Shape = p.Shape
+	dtype := tensorproto.Numbered(p.Number)
+	switch {
+	case dtype == nil && p.Number == 0:
 		return nil, d.bad(t, "it has no dtype")
-	case !known:
-		return nil, d.bad(t, "dtype %d has no counterpart: expected a boolean, integers, floats or strings", datatype)
-	case unknownRank:
+	case dtype == nil:
+		return nil, d.bad(t, "dtype %d has no counterpart: expected a boolean, integers, floats or strings", p.Number)
+	case p.UnknownRank:
 		return nil, d.bad(t, "the rank of its shape is unknown")
 	case len(t.Shape) > maxAxes:
 		return nil, d.bad(t, "expected at most %d axes in its shape, got more", maxAxes)
 	}
-	return content, nil
-}
-
-// appendShape reads a TensorShapeProto. It stops at one axis more than there may be.
-func appendShape(dst []int64, unknown bool, b []byte) ([]int64, bool, error) {
-	for len(b) > 0 {
-		f, rest, ok := next(b)
-		if !ok {
-			return dst, unknown, truncated("a shape")
-		}
-		b = rest
-		switch {
-		case f.is(3, protowire.VarintType):
-			unknown = f.num != 0
-		case f.is(2, protowire.BytesType) && len(dst) <= maxAxes:
-			size := int64(0)
-			for dim := f.bytes; len(dim) > 0; {
-				inner, rest, ok := next(dim)
-				if !ok {
-					return dst, unknown, truncated("a shape")
-				}
-				dim = rest
-				if inner.is(1, protowire.VarintType) {
-					size = int64(inner.num)
-				}
-			}
-			dst = append(dst, size)
-		}
-	}
-	return dst, unknown, nil
+	t.Datatype = dtype.Datatype
+	return p.Content, nil
 }

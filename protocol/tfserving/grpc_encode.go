@@ -6,7 +6,9 @@ import (
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // EncodeRequest renders a PredictRequest, with tensor_content for all but strings.
@@ -34,7 +36,7 @@ func (GRPC) EncodeRequest(in []*message.Message, t *message.Target) (*message.Wi
 	dst := appendSpec(make([]byte, 0, size), 1, t.Model, t.Version, signature)
 	dst = f.appendGRPC(dst)
 	for i := range c.Asked {
-		dst = protowire.AppendString(protowire.AppendTag(dst, 3, protowire.BytesType), c.Asked[i].Name)
+		dst = protobuf.AppendBytes(dst, 3, c.Asked[i].Name)
 	}
 	return &message.Wire{Dialect: message.TFServingGRPC, Body: body.Of(dst), JSONLength: -1}, nil
 }
@@ -86,9 +88,9 @@ func wantedBy(a *message.Asking) (signature string, asked []message.Asked, err e
 	}
 	var s spec
 	b := a.Wire.Body
-	err = peek(b, &s, func(f *span, _ []byte) error {
-		if f.bytes && f.number == request.filter && len(asked) < maxTensors {
-			piece := b.Slice(f.data, f.to)
+	err = peek(b, &s, func(f *protobuf.Span, _ []byte) error {
+		if f.Bytes && f.Number == request.filter && len(asked) < maxTensors {
+			piece := b.Slice(f.Data, f.To)
 			asked = append(asked, message.Asked{Name: string(piece.AppendTo(nil))})
 			piece.Release()
 		}
@@ -128,79 +130,18 @@ func (f *flat) appendGRPC(dst []byte) []byte {
 		t := &f.tensors[i]
 		dst = protowire.AppendTag(dst, protowire.Number(f.side.tensors), protowire.BytesType)
 		dst = protowire.AppendVarint(dst, uint64(entrySize(t)))
-		dst = appendText(dst, 1, t.Name)
+		dst = protobuf.AppendText(dst, 1, t.Name)
 		dst = protowire.AppendTag(dst, 2, protowire.BytesType)
-		dst = appendTensor(protowire.AppendVarint(dst, uint64(tensorSize(t))), t)
+		dst = tensorproto.Append(protowire.AppendVarint(dst, uint64(tensorproto.Size(t))), t)
 	}
 	return dst
 }
 
-// The sizes below are exact: lengths stand before what they measure, and tensors are too large to move.
-
+// entrySize is exact: it stands before what it measures, and tensors are too large to move.
 func entrySize(t *tensor.Tensor) int {
-	n := 1 + protowire.SizeBytes(tensorSize(t))
+	n := 1 + protowire.SizeBytes(tensorproto.Size(t))
 	if t.Name != "" {
 		n += 1 + protowire.SizeBytes(len(t.Name))
 	}
 	return n
-}
-
-func tensorSize(t *tensor.Tensor) int {
-	n := 2 + 1 + protowire.SizeBytes(shapeSize(t.Shape))
-	switch {
-	case t.Datatype == tensor.Bytes:
-		for walk := t.Strings(); ; {
-			element, ok := walk.Next()
-			if !ok {
-				return n
-			}
-			n += 1 + protowire.SizeBytes(len(element))
-		}
-	case len(t.Data) > 0:
-		n += 1 + protowire.SizeBytes(len(t.Data))
-	}
-	return n
-}
-
-func shapeSize(shape []int64) int {
-	n := 0
-	for _, size := range shape {
-		n += 1 + protowire.SizeBytes(dimSize(size))
-	}
-	return n
-}
-
-func dimSize(size int64) int {
-	if size == 0 {
-		return 0
-	}
-	return 1 + protowire.SizeVarint(uint64(size))
-}
-
-func appendTensor(dst []byte, t *tensor.Tensor) []byte {
-	dst = appendInt(dst, 1, int64(types[t.Datatype].number))
-	dst = protowire.AppendTag(dst, 2, protowire.BytesType)
-	dst = appendDims(protowire.AppendVarint(dst, uint64(shapeSize(t.Shape))), t.Shape)
-	if t.Datatype == tensor.Bytes {
-		for walk := t.Strings(); ; {
-			element, ok := walk.Next()
-			if !ok {
-				return dst
-			}
-			dst = protowire.AppendBytes(protowire.AppendTag(dst, 8, protowire.BytesType), element)
-		}
-	}
-	if len(t.Data) == 0 {
-		return dst
-	}
-	return protowire.AppendBytes(protowire.AppendTag(dst, 4, protowire.BytesType), t.Data)
-}
-
-// appendDims appends the fields of a TensorShapeProto.
-func appendDims(dst []byte, shape []int64) []byte {
-	for _, size := range shape {
-		dst = protowire.AppendTag(dst, 2, protowire.BytesType)
-		dst = appendInt(protowire.AppendVarint(dst, uint64(dimSize(size))), 1, size)
-	}
-	return dst
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/message"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 func grpcWire(b []byte) *message.Wire {
@@ -79,26 +81,26 @@ func TestTypedValuesAreReadInEveryDatatype(t *testing.T) {
 }
 
 func TestUnpackedValuesAndMessagesInPiecesReadAsProtobufHasIt(t *testing.T) {
-	p := appendInt(nil, 1, 1)
+	p := protobuf.AppendInt(nil, 1, 1)
 	p = protowire.AppendFixed32(protowire.AppendTag(p, 5, protowire.Fixed32Type), math.Float32bits(1))
-	p = protowire.AppendBytes(protowire.AppendTag(p, 5, protowire.BytesType), binary.LittleEndian.AppendUint32(nil, math.Float32bits(2)))
+	p = protobuf.AppendBytes(p, 5, binary.LittleEndian.AppendUint32(nil, math.Float32bits(2)))
 	shape := func(n int64) []byte {
-		return protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), appendDims(nil, []int64{n}))
+		return protobuf.AppendBytes(nil, 2, tensorproto.AppendDims(nil, []int64{n}))
 	}
 	value := func(dst, b []byte) []byte {
-		return protowire.AppendBytes(protowire.AppendTag(dst, 2, protowire.BytesType), b)
+		return protobuf.AppendBytes(dst, 2, b)
 	}
-	entry := value(value(value(appendText(nil, 1, "x"), p), shape(2)), shape(1))
+	entry := value(value(value(protobuf.AppendText(nil, 1, "x"), p), shape(2)), shape(1))
 	b := appendSpec(nil, 1, "old", "canary", "sig")
 	b = value(b, entry)
-	b = value(b, value(appendText(nil, 1, "y"), appendInt(nil, 1, 3)))
-	b = value(b, value(appendText(nil, 1, "x"), protowire.AppendTag(append(appendInt(nil, 1, 9), shape(1)...), 99, protowire.StartGroupType)))
+	b = value(b, value(protobuf.AppendText(nil, 1, "y"), protobuf.AppendInt(nil, 1, 3)))
+	b = value(b, value(protobuf.AppendText(nil, 1, "x"), protowire.AppendTag(append(protobuf.AppendInt(nil, 1, 9), shape(1)...), 99, protowire.StartGroupType)))
 	if _, err := (GRPC{}).DecodeRequest(grpcWire(b)); err == nil || !strings.Contains(err.Error(), "cut or garbled") {
 		t.Errorf("an open group: %v", err)
 	}
 	b = appendSpec(nil, 1, "old", "canary", "sig")
 	b = value(b, entry)
-	b = value(b, value(appendText(nil, 1, "y"), appendInt(nil, 1, 3)))
+	b = value(b, value(protobuf.AppendText(nil, 1, "y"), protobuf.AppendInt(nil, 1, 3)))
 	b = append(b, appendSpec(nil, 1, "m", "7", "")...)
 	c, err := GRPC{}.DecodeRequest(grpcWire(b))
 	if err != nil {
@@ -108,13 +110,13 @@ func TestUnpackedValuesAndMessagesInPiecesReadAsProtobufHasIt(t *testing.T) {
 		t.Errorf("%s %s %s", got, c.Model, c.Version)
 	}
 	// Of an input that stands twice, the last counts.
-	b = value(b, value(appendText(nil, 1, "x"), append(appendInt(nil, 1, 9), shape(1)...)))
+	b = value(b, value(protobuf.AppendText(nil, 1, "x"), append(protobuf.AppendInt(nil, 1, 9), shape(1)...)))
 	if c, err = (GRPC{}).DecodeRequest(grpcWire(b)); err != nil || !strings.HasPrefix(show(c), "x INT64 [1] 0; y INT32") {
 		t.Errorf("%s, %v", show(c), err)
 	}
 	many := appendSpec(nil, 1, "m", "", "")
 	for i := range 20 {
-		many = value(many, value(appendText(nil, 1, fmt.Sprint(i%10)), appendInt(nil, 1, 3)))
+		many = value(many, value(protobuf.AppendText(nil, 1, fmt.Sprint(i%10)), protobuf.AppendInt(nil, 1, 3)))
 	}
 	if c, err = (GRPC{}).DecodeRequest(grpcWire(many)); err != nil || len(c.Tensors) != 10 {
 		t.Errorf("%s, %v", show(c), err)
@@ -146,8 +148,8 @@ func TestWhatIsNoPredictRequestIsRefused(t *testing.T) {
 }
 
 func appendSpecLabel(label string) []byte {
-	dst, at := open(nil, 1)
-	return seal(appendText(appendText(dst, 1, "m"), 4, label), at)
+	dst, at := protobuf.Open(nil, 1)
+	return protobuf.Seal(protobuf.AppendText(protobuf.AppendText(dst, 1, "m"), 4, label), at)
 }
 
 func TestARequestNamesModelVersionSignatureAndOutputs(t *testing.T) {

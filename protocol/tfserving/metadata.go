@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/tensor"
+	"github.com/millrace/millrace/protocol/tensorproto"
 )
 
 // The signature and the method that a model has who says nothing else.
@@ -131,7 +132,7 @@ func readTensorInfos(s *jsontext.Scanner) []TensorInfo {
 		for s.Object(); s.NextKey(); {
 			switch key := s.Key(); {
 			case string(key) == "dtype" && s.Kind() == jsontext.String:
-				t.Datatype = datatypeNamed(s.Bytes())
+				t.Datatype = datatypeOf(tensorproto.Named(s.Bytes()))
 			case string(key) == "name" && s.Kind() == jsontext.String:
 				t.Tensor = s.Text()
 			case string(key) == "tensor_shape":
@@ -202,7 +203,7 @@ func appendTensorInfos(dst []byte, ts []TensorInfo) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(jsontext.AppendString(dst, t.Name), `:{"dtype":"`...)
-		dst = append(append(dst, types[published(t.Datatype)].name...), `","tensor_shape":{"dim":[`...)
+		dst = append(append(dst, tensorproto.Of(published(t.Datatype)).Name...), `","tensor_shape":{"dim":[`...)
 		for axis, n := range t.Shape {
 			if axis > 0 {
 				dst = append(dst, ',')

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/protobuf"
 )
 
 // spec is a ModelSpec: which model, which version, or which label of one, and which signature.
@@ -18,22 +19,22 @@ type spec struct {
 // merge adds what b says to s: a message in pieces is merged, and of each field the last counts.
 func (s *spec) merge(b []byte) error {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("model_spec")
+			return protobuf.Truncated("model_spec")
 		}
 		b = rest
 		var err error
 		switch {
-		case f.is(1, protowire.BytesType):
-			s.name, err = f.text("the name in model_spec")
-		case f.is(2, protowire.BytesType):
-			err = s.mergeNumber(f.bytes)
-		case f.is(3, protowire.BytesType):
-			s.signature, err = f.text("signature_name in model_spec")
-		case f.is(4, protowire.BytesType):
+		case f.Is(1, protowire.BytesType):
+			s.name, err = f.Text("the name in model_spec")
+		case f.Is(2, protowire.BytesType):
+			err = s.mergeNumber(f.Bytes)
+		case f.Is(3, protowire.BytesType):
+			s.signature, err = f.Text("signature_name in model_spec")
+		case f.Is(4, protowire.BytesType):
 			s.numbered = false
-			s.label, err = f.text("version_label in model_spec")
+			s.label, err = f.Text("version_label in model_spec")
 		}
 		if err != nil {
 			return err
@@ -48,13 +49,13 @@ func (s *spec) mergeNumber(b []byte) error {
 		s.numbered, s.number, s.label = true, 0, ""
 	}
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
-			return truncated("the version in model_spec")
+			return protobuf.Truncated("the version in model_spec")
 		}
 		b = rest
-		if f.is(1, protowire.VarintType) {
-			s.number = int64(f.num)
+		if f.Is(1, protowire.VarintType) {
+			s.number = int64(f.Num)
 		}
 	}
 	return nil
@@ -75,19 +76,19 @@ func (s *spec) version() (string, error) {
 
 // appendSpec appends a ModelSpec as field number of a message.
 func appendSpec(dst []byte, number protowire.Number, name, version, signature string) []byte {
-	dst, at := open(dst, number)
-	return seal(appendText(appendModel(dst, name, version), 3, signature), at)
+	dst, at := protobuf.Open(dst, number)
+	return protobuf.Seal(protobuf.AppendText(appendModel(dst, name, version), 3, signature), at)
 }
 
 // appendModel appends the fields of a ModelSpec that name a model and its version.
 func appendModel(dst []byte, name, version string) []byte {
-	dst = appendText(dst, 1, name)
+	dst = protobuf.AppendText(dst, 1, name)
 	n, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
-		return appendText(dst, 4, version)
+		return protobuf.AppendText(dst, 4, version)
 	}
-	dst, at := open(dst, 2)
-	return seal(appendInt(dst, 1, n), at)
+	dst, at := protobuf.Open(dst, 2)
+	return protobuf.Seal(protobuf.AppendInt(dst, 1, n), at)
 }
 
 // PeekModel returns the name in the model_spec of a PredictRequest, or of any other request of the protocol, and the version or its
@@ -103,22 +104,20 @@ func PeekModel(b *body.Body) (name, version string, err error) {
 }
 
 // peek reads a request's model_spec to s and shows every field to visit where there is one.
-func peek(b *body.Body, s *spec, visit func(f *span, spec []byte) error) error {
-	w := fieldsOf(b)
+func peek(b *body.Body, s *spec, visit func(f *protobuf.Span, spec []byte) error) error {
+	w := protobuf.Over(b)
 	read := 0
 	for {
-		f, ok, err := w.next()
+		f, ok, err := w.Next()
 		if err != nil || !ok {
 			return err
 		}
 		var text []byte
-		if f.bytes && f.number == request.spec {
-			if read += f.to - f.from; read > maxSpec {
+		if isSpec(f) {
+			if read += f.To - f.From; read > maxSpec {
 				return malformed("model_spec: expected at most %d bytes, got more", maxSpec)
 			}
-			piece := b.Slice(f.data, f.to)
-			text = piece.AppendTo(nil)
-			piece.Release()
+			text = w.AppendValue(nil, &f)
 			if err := s.merge(text); err != nil {
 				return err
 			}
@@ -131,51 +130,39 @@ func peek(b *body.Body, s *spec, visit func(f *span, spec []byte) error) error {
 	}
 }
 
+// isSpec tells whether a field of a request is its model_spec, or a piece of it.
+func isSpec(f protobuf.Span) bool { return f.Bytes && f.Number == request.spec }
+
 // RenameModel returns b, a request of the protocol, with another name and version or label (none where empty) in its model_spec, and
 // everything else, signature and unknown fields too, as it is: the same memory, shared. Only the new model_spec takes memory, charged to
 // budget. The caller owns the result's reference and keeps its own of b.
 func RenameModel(b *body.Body, name, version string, budget *body.Budget) (*body.Body, error) {
-	head, at := open(nil, protowire.Number(request.spec))
-	head = appendModel(head, name, version)
-	pieces := make([]*body.Body, 1, 4) // the first is the new model_spec
-	defer func() {
-		for _, p := range pieces {
-			p.Release()
-		}
-	}()
+	spliced, at := protobuf.Open(nil, protowire.Number(request.spec))
+	spliced = appendModel(spliced, name, version)
 	var s spec
-	from := 0
-	err := peek(b, &s, func(f *span, text []byte) error {
-		if !f.bytes || f.number != request.spec {
-			return nil
-		}
-		head = appendRest(head, text)
-		if f.from > from {
-			pieces = append(pieces, b.Slice(from, f.from))
-		}
-		from = f.to
+	err := peek(b, &s, func(_ *protobuf.Span, text []byte) error {
+		spliced = appendRest(spliced, text)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if from < b.Len() {
-		pieces = append(pieces, b.Slice(from, b.Len()))
-	}
-	if pieces[0], err = body.Copy(budget, seal(head, at)); err != nil {
+	head, err := body.Copy(budget, protobuf.Seal(spliced, at))
+	if err != nil {
 		return nil, err
 	}
-	return body.Join(pieces...), nil
+	defer head.Release()
+	return protobuf.Replace(b, head, "model_spec", isSpec)
 }
 
 // appendRest appends the fields of a ModelSpec, which has been read, that do not name a model and its version.
 func appendRest(dst, b []byte) []byte {
 	for len(b) > 0 {
-		f, rest, ok := next(b)
+		f, rest, ok := protobuf.Next(b)
 		if !ok {
 			break
 		}
-		if f.number != 1 && f.number != 2 && f.number != 4 {
+		if f.Number != 1 && f.Number != 2 && f.Number != 4 {
 			dst = append(dst, b[:len(b)-len(rest)]...)
 		}
 		b = rest

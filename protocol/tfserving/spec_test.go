@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/millrace/millrace/protocol/body"
+	"github.com/millrace/millrace/protocol/protobuf"
 	"github.com/millrace/millrace/protocol/tensor"
 )
 
@@ -22,11 +21,11 @@ func pieces(b []byte, size int) *body.Body {
 }
 
 func TestAModelIsRenamedAroundItsTensors(t *testing.T) {
-	unknown := protowire.AppendString(protowire.AppendTag(nil, 77, protowire.BytesType), "kept in the spec")
-	head, at := open(nil, 1)
-	head = seal(append(appendText(appendModel(head, "m", "3"), 3, "sig"), unknown...), at)
+	unknown := protobuf.AppendBytes(nil, 77, "kept in the spec")
+	head, at := protobuf.Open(nil, 1)
+	head = protobuf.Seal(append(protobuf.AppendText(appendModel(head, "m", "3"), 3, "sig"), unknown...), at)
 	rest := predict(t, "x", tensorProto(1, []int64{2}, "float_val", []any{float32(1), float32(2)}))
-	rest = append(rest, protowire.AppendString(protowire.AppendTag(nil, 6, protowire.BytesType), "client")...)
+	rest = append(rest, protobuf.AppendBytes(nil, 6, "client")...)
 	rest = append(rest, appendSpec(nil, 1, "late", "canary", "")...)
 	all := append(bytes.Clone(head), rest...)
 	budget := body.NewBudget(1 << 20)

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/millrace/millrace/protocol/jsontext"
+	"github.com/millrace/millrace/protocol/protobuf"
 )
 
 // State is where a version of a model is in its life.
@@ -161,27 +162,27 @@ func AppendStatusRequestGRPC(dst []byte, model, version string) []byte {
 // ParseStatusGRPC reads a GetModelStatusResponse.
 func ParseStatusGRPC(b []byte) ([]VersionStatus, error) {
 	var out []VersionStatus
-	err := each(b, "model status", func(f *field) error {
-		if !f.is(1, protowire.BytesType) {
+	err := protobuf.Each(b, "model status", func(f *protobuf.Field) error {
+		if !f.Is(1, protowire.BytesType) {
 			return nil
 		}
 		if len(out) == maxTensors {
 			return malformed("model status: expected at most %d versions, got more", maxTensors)
 		}
 		var v VersionStatus
-		err := each(f.bytes, "the status of a version", func(f *field) error {
+		err := protobuf.Each(f.Bytes, "the status of a version", func(f *protobuf.Field) error {
 			switch {
-			case f.is(1, protowire.VarintType):
-				v.Version = int64(f.num)
-			case f.is(2, protowire.VarintType):
-				v.State = State(f.num)
-			case f.is(3, protowire.BytesType):
-				return each(f.bytes, "the status of a version", func(f *field) (err error) {
+			case f.Is(1, protowire.VarintType):
+				v.Version = int64(f.Num)
+			case f.Is(2, protowire.VarintType):
+				v.State = State(f.Num)
+			case f.Is(3, protowire.BytesType):
+				return protobuf.Each(f.Bytes, "the status of a version", func(f *protobuf.Field) (err error) {
 					switch {
-					case f.is(1, protowire.VarintType):
-						v.Code = int(int32(f.num))
-					case f.is(2, protowire.BytesType):
-						v.Message, err = f.text("the message of a version's status")
+					case f.Is(1, protowire.VarintType):
+						v.Code = int(int32(f.Num))
+					case f.Is(2, protowire.BytesType):
+						v.Message, err = f.Text("the message of a version's status")
 					}
 					return err
 				})
@@ -202,11 +203,11 @@ func AppendStatusGRPC(dst []byte, all []VersionStatus) []byte {
 	for i := range all {
 		v := &all[i]
 		at, inner := 0, 0
-		dst, at = open(dst, 1)
-		dst = appendInt(appendInt(dst, 1, v.Version), 2, int64(v.State))
-		dst, inner = open(dst, 3)
-		dst = appendText(appendInt(dst, 1, int64(v.Code)), 2, v.Message)
-		dst = seal(seal(dst, inner), at)
+		dst, at = protobuf.Open(dst, 1)
+		dst = protobuf.AppendInt(protobuf.AppendInt(dst, 1, v.Version), 2, int64(v.State))
+		dst, inner = protobuf.Open(dst, 3)
+		dst = protobuf.AppendText(protobuf.AppendInt(dst, 1, int64(v.Code)), 2, v.Message)
+		dst = protobuf.Seal(protobuf.Seal(dst, inner), at)
 	}
 	return dst
 }
