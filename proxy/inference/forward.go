@@ -48,7 +48,11 @@ func (s *session) requestHead(p *pending, call *engine.Call, w *message.Wire) {
 	switch {
 	case p.native && s.ownPath(call.In[0]):
 		h.Method = append(h.Method[:0], s.d.Head().Method...)
-		h.Path = append(h.Path[:0], s.address.rest...)
+		h.Path = h.Path[:0]
+		if p.way.Dialect == message.MLflow { // others' path is that of one method, which the client's stands in for
+			h.Path = append(h.Path, p.way.Path...)
+		}
+		h.Path = append(h.Path, s.address.rest...)
 	case p.native && p.way.Dialect == message.OpenAI: // one of its many paths
 		prefix, _ := openai.SplitPath(p.way.Path)
 		h.Path = append(append(h.Path[:0], prefix...), bytes.TrimPrefix(s.address.rest, []byte("/openai"))...)

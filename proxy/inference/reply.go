@@ -23,6 +23,9 @@ func (s *session) asking() *message.Asking {
 	if a.Request != nil {
 		a.ID = a.Request.ID
 	}
+	if a.ID == "" && s.client == message.OpenAI {
+		a.ID = newID() // its clients keep completions apart by it
+	}
 	return a
 }
 

@@ -211,11 +211,18 @@ apiVersion: millrace.io/v1alpha1
 kind: Model
 metadata: {name: chat}
 spec: {protocol: openai, urls: [$S/llm], outputs: {path: {tensor: path, type: string}}}
+---
+apiVersion: millrace.io/v1alpha1
+kind: Model
+metadata: {name: rate}
+spec: {protocol: mlflow, urls: [$S/endpoints/rate], inputs: {text: {type: string, shape: [rows]}}, outputs: {path: {tensor: path, type: string}}}
 `, map[string]http.Handler{"S": seen})
 	for _, c := range []struct{ name, path, body, want string }{
 		{"a BentoML method", "/ask/measure", `{"text": "x"}`, "/measure"},
 		{"an operation of OpenAI's", "/ask/embed", `{"text": "x"}`, "/llm/v1/embeddings"},
 		{"an address before OpenAI's paths", "/ask/chat", `{"text": "x"}`, "/llm/v1/chat/completions"},
+		{"an address before MLflow's paths, for an MLflow client", "/serving/default/rate/invocations", `{"inputs": ["x"]}`, "/endpoints/rate/invocations"},
+		{"an address before MLflow's paths, for others", "/ask/rate", `{"text": "x"}`, "/endpoints/rate/invocations"},
 		{"an OpenAI client's own path", "/v1/embeddings", `{"model": "embed", "input": "x"}`, "/llm/v1/embeddings"},
 	} {
 		if code, got := p.post(c.path, c.body); code != 200 || !strings.Contains(got, `"`+c.want+`"`) {
