@@ -4,6 +4,7 @@
 //	environment  prepares those environments
 //	system       runs Millrace as a user does, for tests
 //	clients      official clients of every protocol, and whether their answers agree
+//	worlds       MLflow, BentoML, OpenAI and Seldon's gRPC, with real servers and official clients
 //	demo         everything on one terminal, checked: make demo
 //	features     holds FEATURES.md against the tests that ran
 //
