@@ -22,6 +22,7 @@ const (
 	metadata
 	own      // what only the model's server can say: its configuration, its statistics
 	generate // text for a prompt, whole or in events
+	converse // many requests and answers on one stream
 	live
 	serverReady
 	serverMetadata
@@ -238,7 +239,8 @@ func kserveV1(path, rest []byte) address {
 }
 
 var grpcActions = map[string]action{
-	"ModelInfer": infer, "ModelReady": ready, "ModelMetadata": metadata, "ModelConfig": own, "ModelStatistics": own, "ServerLive": live, "ServerReady": serverReady,
+	"ModelInfer": infer, "ModelReady": ready, "ModelMetadata": metadata, "ModelConfig": own, "ModelStatistics": own, "ModelStreamInfer": converse,
+	"ServerLive": live, "ServerReady": serverReady,
 	"ServerMetadata": serverMetadata, "RepositoryIndex": index,
 }
 

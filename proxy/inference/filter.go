@@ -85,6 +85,9 @@ func (s *session) end(stop func()) {
 func (s *session) serve(snap *catalog.Snapshot) {
 	switch s.address.action {
 	case infer, generate:
+	case converse:
+		s.converse()
+		return
 	case unsupported:
 		s.refuse(&message.Failure{Code: CodeUnsupported, Kind: message.Unimplemented, Detail: "this call is not offered here"})
 		return

@@ -140,7 +140,7 @@ func TestAGRPCClientAsksRESTServers(t *testing.T) {
 	if s := status.Convert(err); s.Code() != codes.InvalidArgument || !strings.Contains(s.Message(), "txt") {
 		t.Errorf("an unknown input: %v", err)
 	}
-	if _, err := p.grpc(t, "/inference.GRPCInferenceService/ModelStreamInfer", nil); status.Code(err) != codes.Unimplemented {
+	if _, err := p.grpc(t, "/inference.GRPCInferenceService/SystemSharedMemoryStatus", nil); status.Code(err) != codes.Unimplemented {
 		t.Errorf("a call that is not offered: %v", err)
 	}
 	for _, m := range []string{oip.MethodServerLive, oip.MethodServerReady} {

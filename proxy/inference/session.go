@@ -46,6 +46,8 @@ type session struct {
 	mu       sync.Mutex // guards what follows
 	calls    []*pending
 	canceled bool
+	// conversation, where this is one, is canceled too.
+	conversation *conversation
 }
 
 var sessions = sync.Pool{New: func() any { return new(session) }}
@@ -98,6 +100,9 @@ func (s *session) Cancel() {
 	s.canceled = true
 	for _, p := range s.calls {
 		p.Cancel()
+	}
+	if s.conversation != nil {
+		s.conversation.Cancel()
 	}
 }
 
