@@ -335,6 +335,24 @@ else:
             alike(got, direct.merged(texts.MANY, language=direct.language, sentiment=direct.sentiment), how)
 
     @scenario
+    def requests_of_one_stream_are_answered_in_order_and_a_failure_is_an_answer():
+        came = queue.Queue()
+        client.start_stream(callback=lambda result, error: came.put((result, error)))
+        asked = [("language+sentiment", texts.THREE), ("sentimnt", texts.ONE), ("sentiment", texts.MANY), ("topic", texts.ONE)]
+        for i, (model, rows) in enumerate(asked):
+            client.async_stream_infer(model, [strings(rows)], request_id=f"s{i}")
+        replies = [came.get(timeout=60) for _ in asked]
+        client.stop_stream()
+        for i in (0, 2, 3):
+            result, error = replies[i]
+            assert error is None, error
+            same(result.get_response().id, f"s{i}")
+        alike(answer(replies[0][0]), direct.merged(texts.THREE, language=direct.language, sentiment=direct.sentiment), "the stream's first")
+        alike(answer(replies[2][0]), direct.sentiment(texts.MANY), "sentiment")
+        result, error = replies[1]
+        assert result is None and 'did you mean "sentiment"?' in error.message(), (result, error)
+
+    @scenario
     def a_call_that_is_not_offered_is_unimplemented():
         e = refused(client.get_inference_statistics)
         same(e.status(), "StatusCode.UNIMPLEMENTED", e.message())
