@@ -1,5 +1,7 @@
 """OpenAI's SDK: chats, streams, embeddings, models and errors, of an OpenAI server and of a model that is none."""
 
+import json
+
 import openai
 import requests
 from scenarios import place, run, same, scenario, server
@@ -94,6 +96,25 @@ def a_model_that_is_no_chat_answers_a_chat():
 def a_model_that_is_no_chat_answers_a_stream():
     chunks = list(sdk().chat.completions.create(model="tongue", messages=say("guten Morgen zusammen"), stream=True))
     same("".join(c.choices[0].delta.content or "" for c in chunks if c.choices), "de")
+
+
+@scenario
+def an_expression_answers_chats_and_streams():
+    reply = sdk().chat.completions.create(model="parrot+tongue", messages=say("guten Morgen zusammen"))
+    parts = json.loads(reply.choices[0].message.content)
+    same((parts["tongue"], parts["parrot"]["choices"][0]["message"]["content"]), ({"language": "de"}, "guten Morgen zusammen"))
+    allow(3)
+    chunks = list(sdk().chat.completions.create(model="parrot + tongue", messages=say("guten Morgen zusammen"), stream=True))
+    same(json.loads("".join(c.choices[0].delta.content or "" for c in chunks if c.choices))["tongue"], {"language": "de"})
+
+
+@scenario
+def a_client_that_leaves_a_stream_harms_nobody():
+    allow(1)
+    stream = sdk().chat.completions.create(model="parrot", messages=say("one two"), stream=True)
+    same(next(iter(stream)).choices[0].delta.content, "one ")
+    stream.close()
+    same(sdk().chat.completions.create(model="parrot", messages=say("still here")).choices[0].message.content, "still here")
 
 
 run()

@@ -85,6 +85,33 @@ def many_rows_go_through():
 
 
 @scenario
+def every_form_of_data_is_answered_as_the_node_does():
+    forms = [
+        {"strData": "this is urgent"}, {"jsonData": {"text": "now"}}, {"binData": "AAEC"},
+        {"data": {"names": ["text"], "tensor": {"shape": [2, 1], "values": [1.5, -0.0]}}}, {"data": {"ndarray": []}}, {},
+    ]
+    node, through = stub(server("urgency-desk/urgency", "grpc"), "Model"), stub(place["listen"])
+    for form in forms:
+        request = json_format.ParseDict(form, prediction_pb2.SeldonMessage())
+        told = []
+        for call in (lambda: node.Predict(request, timeout=20), lambda: through.Predict(request, timeout=20, metadata=[("seldon", "urgency"), ("namespace", "default")])):
+            try:
+                reply = call()
+                reply.meta.Clear()
+                told.append((0, reply))
+            except grpc.RpcError as e:
+                told.append((e.code(), e.details()))
+        same(told[1], told[0], str(form))
+
+
+@scenario
+def what_is_large_goes_through():
+    long = "urgent " * 400_000
+    got = predict("urgency-desk", message([[long]]))
+    same(len(got.data.ndarray.values), 1)
+
+
+@scenario
 def an_unknown_deployment_is_not_found():
     try:
         predict("urgency-dekc", message([["x"]]))

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"strings"
+
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontensor"
@@ -29,8 +31,20 @@ func New(c *contract.Contract) (Codec, error) {
 // Dialect returns message.OpenAI.
 func (Codec) Dialect() message.Dialect { return message.OpenAI }
 
-// DecodeReply takes a server's body as JSON, a view of it, which a contract reads by path.
-func (k Codec) DecodeReply(w *message.Wire) (*message.Content, error) { return k.fields.DecodeReply(w) }
+// DecodeReply takes a server's body as JSON, a view of it, which a contract reads by path. A stream becomes the completion that it
+// would have been in one piece.
+func (k Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
+	if !strings.HasPrefix(w.ContentType, ContentTypeEvents) {
+		return k.fields.DecodeReply(w)
+	}
+	text, err := joinStream(w.Body.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	whole := *w
+	whole.Body, whole.ContentType = body.Of(text), "application/json"
+	return k.fields.DecodeReply(&whole)
+}
 
 // EncodeRequest renders a request for a server. One in this dialect keeps all its bytes but the model's name where no contract has to map
 // it. Without a contract text becomes what the target's path takes: one message, a prompt, or the input.
