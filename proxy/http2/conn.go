@@ -41,7 +41,6 @@ type conn struct {
 	frames     *http2.Framer
 	fields     *encoder
 	queue      []*exchange // those that wait to send, served in turn
-	flushing   bool
 	writerIdle bool
 	written    uint64    // batches whose write has begun
 	deadline   time.Time // the socket's write deadline

@@ -67,12 +67,12 @@ func (s *ServerConn) Serve() error {
 
 func (s *ServerConn) readPreface() error {
 	for have := 0; have < len(http2.ClientPreface); { // byte by byte, so that another protocol is not waited for
-		p, err := s.reader.br.Peek(have + 1)
+		_, err := s.reader.br.Peek(have + 1)
 		if err != nil {
 			return toPeerError(err)
 		}
 		have = min(s.reader.br.Buffered(), len(http2.ClientPreface))
-		if p, _ = s.reader.br.Peek(have); string(p) != http2.ClientPreface[:have] {
+		if p, _ := s.reader.br.Peek(have); string(p) != http2.ClientPreface[:have] {
 			return breach(http2.ErrCodeProtocol, "the client did not send the HTTP/2 preface")
 		}
 	}

@@ -237,7 +237,7 @@ func lengths() http.Handler {
 		var in struct{ Passage any }
 		raw, _ := io.ReadAll(r.Body)
 		if err := json.Unmarshal(raw, &in); err != nil {
-			http.Error(w, `{"detail":"bad json"}`, 422)
+			http.Error(w, `{"detail":"bad json"}`, http.StatusUnprocessableEntity)
 			return
 		}
 		var out any
