@@ -4,7 +4,6 @@ import (
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontensor"
-	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/plain"
 	"github.com/millrace/millrace/protocol/tensor"
@@ -81,10 +80,9 @@ func (b Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 	if kind == "text/plain" || file(kind) {
 		return &message.Content{Tensors: []tensor.Tensor{one("", w.Body.Bytes())}, Scalar: true}, nil
 	}
-	s := jsontext.NewScanner(w.Body.Bytes())
-	text := s.Skip()
-	if err := s.End(); err != nil {
-		return nil, jsontensor.Malformed(err)
+	text, err := jsontensor.Document(w)
+	if err != nil {
+		return nil, err
 	}
 	c := jsontensor.DecodeValue(text)
 	if b.contract != nil {
@@ -132,7 +130,7 @@ func atRoot(c *message.Content) *message.Content {
 // A service's own reply passes as its bytes where no contract has to map it.
 func (b Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
 	if w := m.Wire(); w != nil && w.Dialect == message.BentoML && w.Reply && w.Native {
-		return &message.Wire{Dialect: message.BentoML, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+		return w.Again(), nil
 	}
 	c, err := m.Content()
 	if err != nil {

@@ -20,10 +20,8 @@ const (
 
 // EncodeFailure renders f as {"error": "…"} with its status. The error of a BentoML service passes as it came.
 func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
-	if f.Kind == message.FailedUpstream && f.Reply != nil {
-		if w := f.Reply.Wire(); w != nil && w.Dialect == message.BentoML && w.Body.Len() > 0 {
-			return &message.Wire{Dialect: message.BentoML, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
-		}
+	if w := f.Own(message.BentoML); w != nil {
+		return w
 	}
 	buf := jsontensor.AppendFailure(make([]byte, 0, 256), f)
 	return &message.Wire{Dialect: message.BentoML, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1, Status: f.HTTPStatus()}

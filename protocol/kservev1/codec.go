@@ -7,7 +7,6 @@ import (
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontensor"
-	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
 )
@@ -60,7 +59,7 @@ func (Codec) Dialect() message.Dialect { return message.KServeV1 }
 
 // DecodeRequest reads a client's instances (or inputs).
 func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
-	text, err := value(w)
+	text, err := jsontensor.Document(w)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
 
 // DecodeReply reads a server's predictions (or explanations). A reply without them stays JSON.
 func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
-	text, err := value(w)
+	text, err := jsontensor.Document(w)
 	if err != nil {
 		return nil, err
 	}
@@ -86,15 +85,6 @@ func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
 		}
 	}
 	return &message.Content{JSON: text}, nil
-}
-
-func value(w *message.Wire) ([]byte, error) {
-	s := jsontext.NewScanner(w.Body.Bytes())
-	text := s.Skip()
-	if err := s.End(); err != nil {
-		return nil, jsontensor.Malformed(err)
-	}
-	return text, nil
 }
 
 // EncodeRequest renders instances for a server. A request that has the form already passes as its bytes where no contract
@@ -187,7 +177,7 @@ func appendRows(dst []byte, key string, tensors []tensor.Tensor) ([]byte, error)
 // bytes where no contract has to map them.
 func (Codec) EncodeReply(m *message.Message, _ *message.Asking) (*message.Wire, error) {
 	if w := m.Wire(); w != nil && w.Dialect == message.KServeV1 && w.Native && w.Reply {
-		return &message.Wire{Dialect: message.KServeV1, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+		return w.Again(), nil
 	}
 	c, err := m.Content()
 	if err != nil {

@@ -7,5 +7,5 @@
 // The contract's fixed parameters stand beside the instances. Predictions that have no form as tensors stay JSON, which a
 // contract reads by path.
 //
-// The package imports protocol/body, contract, jsontensor, jsontext, message and tensor.
+// The package imports protocol/body, contract, jsontensor, message and tensor.
 package kservev1

@@ -42,3 +42,30 @@ func httpOfGRPC(code int) int {
 	}
 	return 500
 }
+
+// GRPCOf returns the gRPC code of the HTTP status of an error, for a client that speaks gRPC to a server that does not.
+func GRPCOf(status int) int {
+	switch status {
+	case 400, 422:
+		return 3
+	case 401:
+		return 16
+	case 403:
+		return 7
+	case 404:
+		return 5
+	case 408, 504:
+		return 4
+	case 409:
+		return 10
+	case 413, 429:
+		return 8
+	case 499:
+		return 1
+	case 501:
+		return 12
+	case 502, 503:
+		return 14
+	}
+	return 13
+}

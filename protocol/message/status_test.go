@@ -20,3 +20,11 @@ func TestAServersOwnErrorKeepsItsStatus(t *testing.T) {
 		}
 	}
 }
+
+func TestAnHTTPStatusHasAGRPCCode(t *testing.T) {
+	for status, want := range map[int]int{400: 3, 422: 3, 401: 16, 403: 7, 404: 5, 408: 4, 504: 4, 409: 10, 413: 8, 429: 8, 499: 1, 501: 12, 502: 14, 503: 14, 500: 13, 418: 13} {
+		if got := GRPCOf(status); got != want {
+			t.Errorf("%d: %d, want %d", status, got, want)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"github.com/millrace/millrace/protocol/body"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/jsontensor"
-	"github.com/millrace/millrace/protocol/jsontext"
 	"github.com/millrace/millrace/protocol/message"
 	"github.com/millrace/millrace/protocol/tensor"
 )
@@ -67,10 +66,9 @@ func (Codec) Dialect() message.Dialect { return message.MLflow }
 
 // DecodeReply reads a server's predictions. A reply without them stays JSON.
 func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
-	s := jsontext.NewScanner(w.Body.Bytes())
-	text := s.Skip()
-	if err := s.End(); err != nil {
-		return nil, jsontensor.Malformed(err)
+	text, err := jsontensor.Document(w)
+	if err != nil {
+		return nil, err
 	}
 	if raw, ok := jsontensor.Member(text, "predictions"); ok {
 		return jsontensor.DecodeValue(raw), nil

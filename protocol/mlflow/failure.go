@@ -13,10 +13,8 @@ import (
 // EncodeFailure renders f as {"error_code": …, "message": …} with its status, or as text with 415 where the request has a content type that
 // MLflow does not take. The error of an MLflow server passes as it came.
 func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
-	if f.Kind == message.FailedUpstream && f.Reply != nil {
-		if w := f.Reply.Wire(); w != nil && w.Dialect == message.MLflow && w.Body.Len() > 0 {
-			return &message.Wire{Dialect: message.MLflow, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
-		}
+	if w := f.Own(message.MLflow); w != nil {
+		return w
 	}
 	var media *mediaTypeError
 	if errors.As(f.Cause, &media) {

@@ -12,7 +12,7 @@ import (
 // reply passes as its bytes where no contract has to map it.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
 	if w := m.Wire(); w != nil && w.Dialect == message.MLflow && w.Reply && w.Native {
-		return &message.Wire{Dialect: message.MLflow, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+		return w.Again(), nil
 	}
 	c, err := m.Content()
 	if err != nil {

@@ -29,23 +29,9 @@ func Path(dst []byte, t *message.Target) []byte {
 // ModelPath appends /v2/models/{model}[/versions/{version}]: the path of its metadata, and, with /ready behind, of its readiness.
 // Names are escaped.
 func ModelPath(dst []byte, model, version string) []byte {
-	dst = appendSegment(append(dst, "/v2/models/"...), model)
+	dst = message.AppendSegment(append(dst, "/v2/models/"...), model)
 	if version != "" {
-		dst = appendSegment(append(dst, "/versions/"...), version)
-	}
-	return dst
-}
-
-// appendSegment escapes all but the unreserved characters of RFC 3986, section 2.3.
-func appendSegment(dst []byte, text string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.' && text != "." && text != "..", c == '_', c == '~':
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', hex[c>>4], hex[c&15])
-		}
+		dst = message.AppendSegment(append(dst, "/versions/"...), version)
 	}
 	return dst
 }

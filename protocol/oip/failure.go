@@ -9,33 +9,6 @@ import (
 // httpOf has the HTTP status of each gRPC code, as Triton and grpc-gateway have them.
 var httpOf = [...]int{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}
 
-// grpcOf returns the gRPC code of an HTTP status.
-func grpcOf(status int) int {
-	switch status {
-	case 400, 422:
-		return 3
-	case 401:
-		return 16
-	case 403:
-		return 7
-	case 404:
-		return 5
-	case 408, 504:
-		return 4
-	case 409:
-		return 10
-	case 413, 429:
-		return 8
-	case 499:
-		return 1
-	case 501:
-		return 12
-	case 502, 503:
-		return 14
-	}
-	return 13
-}
-
 // upstream returns the status with which a server answered, in the other transport's terms where they differ.
 func upstream(f *message.Failure, grpc bool) (int, bool) {
 	if f.Kind != message.FailedUpstream || f.Reply == nil || f.Reply.Wire() == nil || f.Reply.Status() == 0 {
@@ -46,7 +19,7 @@ func upstream(f *message.Failure, grpc bool) (int, bool) {
 	case theirs == grpc:
 		return status, true
 	case grpc:
-		return grpcOf(status), true
+		return message.GRPCOf(status), true
 	case status < len(httpOf):
 		return httpOf[status], true
 	}

@@ -45,7 +45,7 @@ func (Codec) Dialect() message.Dialect { return message.Plain }
 
 // DecodeRequest reads a client's body. Where it has no form as tensors the content is its JSON, a view of the body.
 func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
-	text, err := value(w)
+	text, err := jsontensor.Document(w)
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +76,11 @@ func (Codec) DecodeRequest(w *message.Wire) (*message.Content, error) {
 
 // DecodeReply takes a server's body as JSON, a view of it.
 func (Codec) DecodeReply(w *message.Wire) (*message.Content, error) {
-	text, err := value(w)
+	text, err := jsontensor.Document(w)
 	if err != nil {
 		return nil, err
 	}
 	return &message.Content{JSON: text}, nil
-}
-
-// value returns the one JSON value that w's body is, without white space around it.
-func value(w *message.Wire) ([]byte, error) {
-	s := jsontext.NewScanner(w.Body.Bytes())
-	text := s.Skip()
-	if err := s.End(); err != nil {
-		return nil, jsontensor.Malformed(err)
-	}
-	return text, nil
 }
 
 // EncodeRequest renders the body for a service. A plain body passes as its bytes where no contract has to map it.
@@ -155,7 +145,7 @@ func (p Codec) parameters(buf []byte, c *message.Content, t *message.Target) ([]
 // that no contract has to map passes as its bytes.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
 	if w := m.Wire(); w != nil && w.Dialect == message.Plain && unmapped(w) {
-		return &message.Wire{Dialect: message.Plain, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+		return w.Again(), nil
 	}
 	c, err := m.Content()
 	if err != nil {

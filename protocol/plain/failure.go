@@ -8,10 +8,8 @@ import (
 
 // EncodeFailure renders f as {"error": "…"} with its status. The error of a plain service passes as it came.
 func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
-	if f.Kind == message.FailedUpstream && f.Reply != nil {
-		if w := f.Reply.Wire(); w != nil && w.Dialect == message.Plain && w.Body.Len() > 0 {
-			return &message.Wire{Dialect: message.Plain, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
-		}
+	if w := f.Own(message.Plain); w != nil {
+		return w
 	}
 	buf := jsontensor.AppendFailure(make([]byte, 0, 256), f)
 	return &message.Wire{Dialect: message.Plain, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1, Status: f.HTTPStatus()}

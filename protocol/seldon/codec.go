@@ -164,7 +164,7 @@ func aggregate(in []*message.Message, t *message.Target) (*message.Wire, error) 
 // no contract has to map passes as its bytes.
 func (Codec) EncodeReply(m *message.Message, a *message.Asking) (*message.Wire, error) {
 	if w := m.Wire(); w != nil && w.Dialect == message.SeldonREST && unmapped(w) && !isForm(w) {
-		return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}, nil
+		return w.Again(), nil
 	}
 	c, err := m.Content()
 	if err != nil {

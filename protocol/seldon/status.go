@@ -137,10 +137,8 @@ func grpcStatus(f *message.Failure) int {
 
 // EncodeFailure renders f as a Status with its HTTP status. The error of a Seldon server passes as it came.
 func (Codec) EncodeFailure(f *message.Failure, a *message.Asking) *message.Wire {
-	if f.Kind == message.FailedUpstream && f.Reply != nil {
-		if w := f.Reply.Wire(); w != nil && w.Dialect == message.SeldonREST && w.Body.Len() > 0 {
-			return &message.Wire{Dialect: message.SeldonREST, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
-		}
+	if w := f.Own(message.SeldonREST); w != nil {
+		return w
 	}
 	status := f.HTTPStatus()
 	buf := append(make([]byte, 0, 256), `{"status":{"code":`...)

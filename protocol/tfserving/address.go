@@ -51,29 +51,15 @@ func Path(dst []byte, t *message.Target) []byte {
 
 // Append appends the path of a. Names are escaped, a colon too, which ends them.
 func (a Address) Append(dst []byte) []byte {
-	dst = appendSegment(append(dst, "/v1/models/"...), a.Model)
+	dst = message.AppendSegment(append(dst, "/v1/models/"...), a.Model)
 	switch {
 	case a.Version == "":
 	case isNumber(a.Version):
 		dst = append(append(dst, "/versions/"...), a.Version...)
 	default:
-		dst = appendSegment(append(dst, "/labels/"...), a.Version)
+		dst = message.AppendSegment(append(dst, "/labels/"...), a.Version)
 	}
 	return append(dst, verbEnds[a.Verb]...)
-}
-
-// appendSegment escapes all but the unreserved characters of RFC 3986, section 2.3.
-func appendSegment(dst []byte, text string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.' && text != "." && text != "..", c == '_', c == '~':
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', hex[c>>4], hex[c&15])
-		}
-	}
-	return dst
 }
 
 // isNumber tells whether a version is a number and not a label.
