@@ -12,10 +12,8 @@ import (
 // EncodeFailure renders f as {"error": {"message", "type", "param", "code"}} with its status. The error of an OpenAI server passes
 // as it came.
 func (Codec) EncodeFailure(f *message.Failure, _ *message.Asking) *message.Wire {
-	if f.Kind == message.FailedUpstream && f.Reply != nil {
-		if w := f.Reply.Wire(); w != nil && w.Dialect == message.OpenAI && w.Body.Len() > 0 {
-			return &message.Wire{Dialect: message.OpenAI, Body: w.Body.Retain(), ContentType: w.ContentType, JSONLength: -1, Status: w.Status}
-		}
+	if w := f.Own(message.OpenAI); w != nil {
+		return w
 	}
 	buf := appendError(make([]byte, 0, 256), f)
 	return &message.Wire{Dialect: message.OpenAI, Body: body.Of(buf), ContentType: "application/json", JSONLength: -1, Status: f.HTTPStatus()}
