@@ -10,7 +10,6 @@ import (
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/millrace/millrace/proxy/config/strict"
 	"github.com/millrace/millrace/proxy/filter"
@@ -119,29 +118,20 @@ func (c *Config) routeSource(h *manager, m *hcmv3.HttpConnectionManager) error {
 }
 
 func (h *manager) bounds(m *hcmv3.HttpConnectionManager) error {
-	read := func(field string, d *durationpb.Duration, dst *time.Duration) error {
-		if d == nil {
-			return nil
-		}
-		if *dst = d.AsDuration(); *dst < 0 {
-			return fmt.Errorf("%s: negative", field)
-		}
-		return nil
-	}
 	if m.GetRequestTimeout().AsDuration() != 0 {
 		return &strict.Unsupported{Field: "request_timeout", Why: "use stream_idle_timeout and the routes' timeout"}
 	}
-	if err := read("stream_idle_timeout", m.GetStreamIdleTimeout(), &h.http.StreamIdle); err != nil {
+	if err := strict.Duration("stream_idle_timeout", m.GetStreamIdleTimeout(), &h.http.StreamIdle); err != nil {
 		return err
 	}
-	if err := read("request_headers_timeout", m.GetRequestHeadersTimeout(), &h.http.HeaderTimeout); err != nil {
+	if err := strict.Duration("request_headers_timeout", m.GetRequestHeadersTimeout(), &h.http.HeaderTimeout); err != nil {
 		return err
 	}
 	o := m.GetCommonHttpProtocolOptions()
 	if err := strict.At("common_http_protocol_options", strict.Fields(o, "idle_timeout")); err != nil {
 		return err
 	}
-	if err := read("common_http_protocol_options.idle_timeout", o.GetIdleTimeout(), &h.http.IdleTimeout); err != nil {
+	if err := strict.Duration("common_http_protocol_options.idle_timeout", o.GetIdleTimeout(), &h.http.IdleTimeout); err != nil {
 		return err
 	}
 	if kb := m.GetMaxRequestHeadersKb(); kb != nil {

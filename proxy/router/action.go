@@ -10,7 +10,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/millrace/millrace/proxy/cluster"
 	"github.com/millrace/millrace/proxy/config/strict"
@@ -123,26 +122,17 @@ func (b *builder) forward(v *routev3.VirtualHost, r *routev3.Route, m *routev3.R
 }
 
 func (f *Forward) times(m *routev3.RouteAction) error {
-	read := func(field string, d *durationpb.Duration, dst *time.Duration) error {
-		if d == nil {
-			return nil
-		}
-		if *dst = d.AsDuration(); *dst < 0 {
-			return fmt.Errorf("%s: negative", field)
-		}
-		return nil
-	}
-	if err := read("timeout", m.GetTimeout(), &f.timeout); err != nil {
+	if err := strict.Duration("timeout", m.GetTimeout(), &f.timeout); err != nil {
 		return err
 	}
-	if err := read("idle_timeout", m.GetIdleTimeout(), &f.idle); err != nil {
+	if err := strict.Duration("idle_timeout", m.GetIdleTimeout(), &f.idle); err != nil {
 		return err
 	}
 	f.grpcSet = m.GetMaxGrpcTimeout() != nil
-	if err := read("max_grpc_timeout", m.GetMaxGrpcTimeout(), &f.grpcMax); err != nil {
+	if err := strict.Duration("max_grpc_timeout", m.GetMaxGrpcTimeout(), &f.grpcMax); err != nil {
 		return err
 	}
-	if err := read("grpc_timeout_offset", m.GetGrpcTimeoutOffset(), &f.grpcOffset); err != nil {
+	if err := strict.Duration("grpc_timeout_offset", m.GetGrpcTimeoutOffset(), &f.grpcOffset); err != nil {
 		return err
 	}
 	d := m.GetMaxStreamDuration()
@@ -153,7 +143,7 @@ func (f *Forward) times(m *routev3.RouteAction) error {
 		f.grpcSet, f.grpcMax = true, d.GetGrpcTimeoutHeaderMax().AsDuration()
 		f.grpcOffset = d.GetGrpcTimeoutHeaderOffset().AsDuration()
 	}
-	return read("max_stream_duration", d.GetMaxStreamDuration(), &f.maxDuration)
+	return strict.Duration("max_stream_duration", d.GetMaxStreamDuration(), &f.maxDuration)
 }
 
 func (b *builder) targets(f *Forward, v *routev3.VirtualHost, r *routev3.Route, m *routev3.RouteAction) error {

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Unsupported names a field that is set and that the proxy cannot honour.
@@ -68,4 +70,15 @@ func Any(a *anypb.Any, m proto.Message) error {
 func TypeName(a *anypb.Any) string {
 	url := a.GetTypeUrl()
 	return url[strings.LastIndexByte(url, '/')+1:]
+}
+
+// Duration reads a field into dst, which stays as it is where the field is not set. An error names the field; a negative duration is one.
+func Duration(field string, d *durationpb.Duration, dst *time.Duration) error {
+	if d == nil {
+		return nil
+	}
+	if *dst = d.AsDuration(); *dst < 0 {
+		return fmt.Errorf("%s: negative", field)
+	}
+	return nil
 }
