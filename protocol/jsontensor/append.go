@@ -16,7 +16,7 @@ func Append(dst []byte, t *tensor.Tensor) ([]byte, error) {
 	if err := t.Check(); err != nil {
 		return dst, noForm(t, err)
 	}
-	if !writable(t.Shape) {
+	if !Writable(t.Shape) {
 		return dst, message.Invalid(CodeNoForm, "tensor %q: an empty tensor of more than %d rows has no form in JSON", t.Name, maxEmpty)
 	}
 	out, err := tensor.AppendJSON(dst, t, tensor.Nested)
@@ -30,8 +30,8 @@ func noForm(t *tensor.Tensor, err error) *message.Failure {
 	return message.Invalid(CodeNoForm, "tensor %q: %v", t.Name, err)
 }
 
-// writable is false for a shape without elements that would be written with very many brackets.
-func writable(shape []int64) bool {
+// Writable is false for a shape without elements that would be written with very many brackets.
+func Writable(shape []int64) bool {
 	brackets := int64(1)
 	for i, n := range shape {
 		if n == 0 {
@@ -62,7 +62,7 @@ func NewRows(t *tensor.Tensor) (Rows, error) {
 	if len(t.Shape) > 0 {
 		r.row.Shape = t.Shape[1:]
 	}
-	if !writable(t.Shape) {
+	if !Writable(t.Shape) {
 		return Rows{}, message.Invalid(CodeNoForm, "tensor %q: an empty tensor of more than %d rows has no form in JSON", t.Name, maxEmpty)
 	}
 	for _, d := range r.row.Shape {

@@ -8,11 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/millrace/millrace/protocol/jsontensor"
 	"github.com/millrace/millrace/protocol/tensor"
 )
-
-// maxEmpty bounds the brackets that a tensor without elements is written with, so that its shape alone costs nothing.
-const maxEmpty = 1 << 12
 
 var errBrackets = errors.New("an empty tensor of that many rows has no form in JSON")
 
@@ -22,7 +20,7 @@ func check(t *tensor.Tensor) (b64 bool, err error) {
 	if err := t.Check(); err != nil {
 		return false, err
 	}
-	if !writable(t.Shape) {
+	if !jsontensor.Writable(t.Shape) {
 		return false, errBrackets
 	}
 	if t.Datatype.IsFloat() {
@@ -43,20 +41,6 @@ func check(t *tensor.Tensor) (b64 bool, err error) {
 			return true, nil
 		}
 	}
-}
-
-// writable is false for a shape without elements that would be written with very many brackets.
-func writable(shape []int64) bool {
-	brackets := int64(1)
-	for i, n := range shape {
-		if n == 0 {
-			return brackets <= maxEmpty
-		}
-		if i+1 < len(shape) && brackets <= maxEmpty {
-			brackets *= min(n, maxEmpty+1)
-		}
-	}
-	return true
 }
 
 // floatBits says where a float's exponent and the payload of a NaN are, without the bit that makes it quiet.
