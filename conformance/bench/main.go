@@ -17,7 +17,7 @@ import (
 
 	"github.com/millrace/millrace/conformance/bench/contender"
 	"github.com/millrace/millrace/conformance/bench/upstream"
-	"github.com/millrace/millrace/conformance/system"
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 func main() {
@@ -60,7 +60,7 @@ func command(ctx context.Context, arguments []string, progress io.Writer) error 
 	if s.against, err = regexp.Compile(*against); err != nil {
 		return fmt.Errorf("flag -against: %w", err)
 	}
-	root, err := system.Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return err
 	}

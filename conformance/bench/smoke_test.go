@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/conformance/bench/contender"
-	"github.com/millrace/millrace/conformance/system"
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 // TestMain runs the contenders that are this program again.
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // All works with all contenders that are here, for a moment each. No time is asserted.
 func TestEveryContenderThatRunsHereAnswersRightly(t *testing.T) {
-	root, err := system.Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,6 @@
 // `millrace up` on the copy as a user would, and from then on speaks to it over the wire and by saving files only. Each of
 // the seven sections is one file, step_*.go; [demo] carries what they share.
 //
-// It imports the standard library, gRPC's client and, of this module, the supervisor for the one question who listens on a
-// port. Nothing in it knows how the proxy works.
+// It imports the standard library, gRPC's client and, of this module, conformance/checkout and the supervisor for the one
+// question who listens on a port. Nothing in it knows how the proxy works.
 package main

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 // environments are what the samples' binding file names.
@@ -39,7 +40,7 @@ func (p *place) shown(path string) string {
 
 // prepare builds and installs what is missing, showing progress, and copies the samples.
 func prepare(ctx context.Context, out io.Writer) (*place, error) {
-	root, err := checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return nil, err
 	}
@@ -101,22 +102,4 @@ func clean(base string, out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// checkout is the nearest folder at or above the current one that has the module's go.mod.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module github.com/millrace/millrace\n") {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("find the checkout: no go.mod of millrace here or above; run this inside the checkout")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/millrace/millrace/cmd/millrace/supervisor/pyenv"
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 func main() {
@@ -27,7 +28,7 @@ func main() {
 
 // run prepares the environments of names, all of them where there is none.
 func run(ctx context.Context, names []string, stdout, stderr io.Writer) error {
-	root, err := checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return err
 	}
@@ -68,22 +69,4 @@ func known(servers string) ([]string, error) {
 	}
 	sort.Strings(names)
 	return names, nil
-}
-
-// checkout is the nearest folder at or above the current one that has the module's go.mod.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.Contains(string(text), "module github.com/millrace/millrace\n") {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("find the checkout: no go.mod of millrace here or above; run this inside the checkout")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/cmd/millrace/supervisor/pyenv"
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 func TestAnUnknownEnvironmentIsRefusedWithThoseThatThereAre(t *testing.T) {
@@ -17,7 +18,7 @@ func TestAnUnknownEnvironmentIsRefusedWithThoseThatThereAre(t *testing.T) {
 }
 
 func TestEveryEnvironmentIsPinnedToTheLast(t *testing.T) {
-	root, err := checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,29 +9,13 @@ import (
 	"strings"
 	"sync"
 	"time"
-)
 
-// Checkout is the nearest folder at or above the current one that has the module's go.mod.
-func Checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module github.com/millrace/millrace\n") {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("find the checkout: no go.mod of millrace here or above; run this inside the checkout")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
+	"github.com/millrace/millrace/conformance/checkout"
+)
 
 // Binary builds the command once a process, from the sources as they are, and returns its path.
 var Binary = sync.OnceValues(func() (string, error) {
-	root, err := Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +32,7 @@ var Binary = sync.OnceValues(func() (string, error) {
 
 // Python is the interpreter of an environment of conformance/servers, which is prepared first where it is not there.
 func Python(ctx context.Context, environment string) (string, error) {
-	root, err := Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +53,7 @@ func Python(ctx context.Context, environment string) (string, error) {
 
 // scratch makes a folder inside the checkout, where the environments that a binding file names are found.
 func scratch() (string, error) {
-	root, err := Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", err
 	}

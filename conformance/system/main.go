@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/millrace/millrace/conformance/checkout"
 )
 
 // environments are what the samples' binding file names.
@@ -33,7 +35,7 @@ func Main(m *testing.M, use func(*Instance)) int {
 }
 
 func startSamples() (*Instance, error) {
-	root, err := Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		return nil, err
 	}

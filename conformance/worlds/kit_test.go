@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/millrace/millrace/conformance/checkout"
 	"github.com/millrace/millrace/conformance/system"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // up runs the objects of worlds, files of testdata without their ending, with all of its Python files beside them.
 func up(t *testing.T, environments []string, worlds ...string) *system.Instance {
 	t.Helper()
-	root, err := system.Checkout()
+	root, err := checkout.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
