@@ -45,6 +45,11 @@ func (e envoy) Start(ctx context.Context, j Job) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	return bootstrapped(ctx, j, binary, "--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", strconv.Itoa(threads), "-l", "error", "-c")
+}
+
+// bootstrapped runs a program on Envoy's bootstrap for the job, whose file is the last argument.
+func bootstrapped(ctx context.Context, j Job, binary string, arguments ...string) (*Process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -57,7 +62,7 @@ func (e envoy) Start(ctx context.Context, j Job) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := run(j, nil, binary, "-c", file, "--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", strconv.Itoa(threads), "-l", "error")
+	p, err := run(j, nil, binary, append(arguments, file)...)
 	if err != nil {
 		return nil, err
 	}

@@ -62,24 +62,7 @@ func (m millrace) Start(ctx context.Context, j Job) (*Process, error) {
 	if !passes(j.Duty) {
 		return up(ctx, binary, j)
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	admin, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	file, err := j.place("bootstrap.yaml", bootstrap(j, port, admin))
-	if err != nil {
-		return nil, err
-	}
-	p, err := run(j, nil, binary, "proxy", "-c", file)
-	if err != nil {
-		return nil, err
-	}
-	p.Address, p.Admin = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", admin)
-	return p.listening(ctx)
+	return bootstrapped(ctx, j, binary, "proxy", "-c")
 }
 
 // up runs `millrace up` on the objects of the job.
