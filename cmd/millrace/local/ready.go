@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/xds/source/atomicfile"
 	"github.com/millrace/millrace/xds/source/store"
 )
 
@@ -37,19 +36,7 @@ func (a Addresses) write(file string) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return fmt.Errorf("write the ready file: %w", err)
-	}
-	defer os.Remove(fresh.Name())
-	_, err = fresh.Write(append(text, '\n'))
-	if closed := fresh.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(fresh.Name(), file)
-	}
-	if err != nil {
+	if err := atomicfile.Write(file, text); err != nil {
 		return fmt.Errorf("write the ready file: %w", err)
 	}
 	return nil

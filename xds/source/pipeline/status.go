@@ -3,10 +3,9 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
+	"github.com/millrace/millrace/xds/source/atomicfile"
 	"github.com/millrace/millrace/xds/source/store"
 )
 
@@ -60,19 +59,7 @@ func (p *Pipeline) WriteStatus(file string) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return fmt.Errorf("write status: %w", err)
-	}
-	defer os.Remove(fresh.Name())
-	_, err = fresh.Write(append(text, '\n'))
-	if closed := fresh.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(fresh.Name(), file)
-	}
-	if err != nil {
+	if err := atomicfile.Write(file, text); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
 	return nil
