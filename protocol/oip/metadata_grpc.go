@@ -132,14 +132,6 @@ func ParseReadyGRPC(b []byte) (ready bool, err error) {
 	return ready, err
 }
 
-// AppendIndexRequestGRPC appends a RepositoryIndexRequest; ready asks for models that are ready only.
-func AppendIndexRequestGRPC(dst []byte, ready bool) []byte {
-	if !ready {
-		return dst
-	}
-	return protobuf.AppendVarint(dst, 2, 1)
-}
-
 // ParseIndexGRPC reads a RepositoryIndexResponse.
 func ParseIndexGRPC(b []byte) ([]IndexEntry, error) {
 	var out []IndexEntry

@@ -6,7 +6,6 @@ import (
 	"github.com/millrace/millrace/graph/ast"
 	"github.com/millrace/millrace/protocol/contract"
 	"github.com/millrace/millrace/protocol/message"
-	"github.com/millrace/millrace/protocol/tensor"
 	pb "github.com/millrace/millrace/xds/api/graphv1"
 )
 
@@ -149,9 +148,4 @@ func (p Protocol) Dialect(t Transport) (message.Dialect, bool) {
 		{Opaque, REST}:        message.Opaque,
 	}[key{p, t}]
 	return d, ok
-}
-
-// StringParameter returns a parameter with a string.
-func StringParameter(name, value string) tensor.Parameter {
-	return tensor.Parameter{Name: name, Value: tensor.Value{Kind: tensor.StringValue, String: value}}
 }

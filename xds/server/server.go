@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/config"
@@ -25,7 +24,6 @@ const maxRequest = 64 << 20
 // Server is a control plane. Its methods may be called from any goroutine.
 type Server struct {
 	// Read-only after construction.
-	nodeGroup   func(*core.Node) string
 	observer    func(Event)
 	instance    string
 	grpcOptions []grpc.ServerOption
@@ -41,12 +39,6 @@ type Server struct {
 
 // Option changes a default of [New].
 type Option func(*Server)
-
-// WithNodeGroup sets which group a node belongs to. The default is the node's cluster. It must always give the same
-// answer for the same node.
-func WithNodeGroup(of func(*core.Node) string) Option {
-	return func(s *Server) { s.nodeGroup = of }
-}
 
 // WithObserver sets a function that is told what the nodes do. It is called by the goroutine of the node's stream, which
 // waits for it; it may call the server, but for Await and Stop.
@@ -69,11 +61,10 @@ func WithServerOptions(opts ...grpc.ServerOption) Option {
 // [Server.Set].
 func New(opts ...Option) *Server {
 	s := &Server{
-		nodeGroup: (*core.Node).GetCluster,
-		observer:  func(Event) {},
-		instance:  strconv.FormatInt(time.Now().UnixMilli(), 36) + "-",
-		groups:    make(map[string]*group),
-		users:     make(map[*group]int),
+		observer: func(Event) {},
+		instance: strconv.FormatInt(time.Now().UnixMilli(), 36) + "-",
+		groups:   make(map[string]*group),
+		users:    make(map[*group]int),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -186,9 +177,9 @@ func (s *Server) release(g *group) {
 	}
 }
 
-// join adds a peer to the group of its node.
+// join adds a peer to the group of its node, which the node's cluster names.
 func (s *Server) join(p *peer) {
-	p.group = s.hold(s.nodeGroup(p.node))
+	p.group = s.hold(p.node.GetCluster())
 	p.group.mu.Lock()
 	defer p.group.mu.Unlock()
 	p.group.peers[p] = struct{}{}

@@ -128,12 +128,6 @@ func (d *Document) Body(found *[]diagnostic.Diagnostic, subject string) Map {
 	return m
 }
 
-// Metadata gives access to the object's metadata without checking its fields: they are Kubernetes' own.
-func (d *Document) Metadata(found *[]diagnostic.Diagnostic) Map {
-	r := &reader{file: d.File, line: d.line, found: found}
-	return Value{node: d.root, reader: r}.Map().Get("metadata").Map()
-}
-
 // ParseMap reads a file that is one mapping and no object, such as a binding file. It is not there where the file is empty
 // or cannot be used.
 func ParseMap(file string, src []byte, found *[]diagnostic.Diagnostic) (Map, bool) {

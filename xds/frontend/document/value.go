@@ -138,9 +138,6 @@ func (v Value) IsMap() bool { return v.Present() && v.node.Kind == yaml.MappingN
 // IsList tells whether the value is a list.
 func (v Value) IsList() bool { return v.Present() && v.node.Kind == yaml.SequenceNode }
 
-// IsString tells whether the value is a string.
-func (v Value) IsString() bool { return v.IsScalar() && v.node.Tag == "!!str" }
-
 // String reads a string; a number or boolean is taken as its text.
 func (v Value) String() string {
 	if !v.Present() {
